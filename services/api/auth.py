@@ -1,0 +1,111 @@
+"""Proving who one is: a bearer token, or the session cookie of a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPBearer
+from sqlalchemy import select
+
+from services.api.callers import Caller, load_caller
+from services.api.context import Context, Ctx
+from services.api.identity import Identity
+from services.api.problems import Problem
+from shared.db.models import LoginSession, Person
+from shared.tokens import InvalidTokenError, verify
+
+COOKIE = "__Host-casebound"
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_bearer = HTTPBearer(auto_error=False, description="From `casebound token EMAIL`.")
+_cookie = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    description=f"From `POST /api/v1/session`; all but GET needs the session's token in `{CSRF_HEADER}`.",
+)
+
+
+def hash_of(token: str) -> bytes:
+    """What is kept of a session's token: enough to recognise it, useless to a thief."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def identify(request: Request, context: Ctx) -> Identity:
+    """Who sends this request.
+
+    Raises:
+        Problem: 401 without a valid token or session; 403 for a session without its CSRF token.
+    """
+    header = request.headers.get("Authorization")
+    if header is not None:
+        return _by_token(context, header)
+    if cookie := request.cookies.get(COOKIE):
+        return await _by_session(context, cookie, request)
+    raise unauthenticated("This needs a bearer token or a session.")
+
+
+def _by_token(context: Context, header: str) -> Identity:
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise unauthenticated("The header Authorization must read «Bearer …».")
+    try:
+        claims = verify(context.settings, token.strip())
+    except InvalidTokenError as error:
+        raise unauthenticated(str(error), 'Bearer error="invalid_token"') from None
+    return Identity(
+        email=claims.subject.lower() if claims.is_person else None,
+        name=None if claims.is_person else claims.subject,
+        desk=claims.desk,
+        expires_at=claims.expires_at,
+    )
+
+
+async def _by_session(context: Context, cookie: str, request: Request) -> Identity:
+    query = (
+        select(Person.email, LoginSession.csrf_token, LoginSession.expires_at)
+        .join(Person, Person.id == LoginSession.person_id)
+        .where(LoginSession.token_hash == hash_of(cookie), LoginSession.expires_at > datetime.now(UTC))
+    )
+    async with context.database.read() as session:
+        row = (await session.execute(query)).one_or_none()
+    if row is None:
+        raise unauthenticated("The session has ended; log in again.")
+    if request.method not in SAFE_METHODS:
+        given = request.headers.get(CSRF_HEADER, "")
+        if not secrets.compare_digest(given.encode(), row.csrf_token.encode()):
+            raise Problem(
+                "csrf_token_missing",
+                f"The header {CSRF_HEADER} must repeat the session's csrf_token; GET /api/v1/session gives it.",
+            )
+    return Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at)
+
+
+def unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
+    """401 with the header that RFC 9110 asks for."""
+    return Problem("unauthenticated", detail, headers={"WWW-Authenticate": challenge})
+
+
+Proven = Annotated[Identity, Depends(identify)]
+
+
+async def caller_on_desk(desk: str, identity: Proven, context: Ctx) -> Caller:
+    """What the sender is on the desk of the path.
+
+    Raises:
+        Problem: 404 for an unknown desk, and alike for one that they have nothing to do with.
+    """
+    async with context.database.read() as session:
+        caller = await load_caller(session, identity, desk)
+    if caller is None:
+        raise Problem("not_found", f"There is no desk «{desk[:80]}», or you have nothing to do with it.")
+    return caller
+
+
+CallerHere = Annotated[Caller, Depends(caller_on_desk)]
+DOCUMENTED_SCHEMES = [Depends(_bearer), Depends(_cookie)]
+"""Only so that OpenAPI names them."""

@@ -1,0 +1,74 @@
+"""A case as its callers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.api.authorisation import may
+from services.api.callers import Caller
+from services.api.cases.records import CaseRecord
+from services.api.cases.schemas import ActionOut, CaseOut, ResolutionOut, SurveyOut
+from shared.domain.case import Status, WindowKind
+from shared.domain.decision import allowed_actions
+
+
+def actions_for(caller: Caller, record: CaseRecord) -> list[ActionOut]:
+    """What the caller may do now: what the lifecycle would accept and the table of rights allows."""
+    return [
+        ActionOut(name=action.name.value, required=list(action.required))
+        for action in allowed_actions(record.state, record.policy, caller.kind, record.now)
+        if may(caller, action.name)
+    ]
+
+
+def represent(caller: Caller, record: CaseRecord, names: Mapping[str, str]) -> CaseOut:
+    """The case for that caller.
+
+    Args:
+        caller: whose actions are given.
+        record: the case.
+        names: of people, by address; may hold more than this case's.
+    """
+    state = record.state
+    people = (state.reporter, state.contact, state.assignee, *state.cc)
+    resolution, survey = state.resolution, state.survey
+    return CaseOut(
+        number=record.number,
+        key=caller.desk.case_key(record.number),
+        desk=caller.desk.slug,
+        subject=state.subject,
+        description=record.description,
+        status=state.status.value,
+        status_label=record.policy.label(state.status),
+        product=state.product,
+        type=state.type,
+        severity=state.severity,
+        impact=state.impact,
+        account=state.account,
+        environment=state.environment,
+        reporter=state.reporter,
+        contact=state.contact,
+        cc=list(state.cc),
+        assignee=state.assignee,
+        internal_reference=state.internal_reference,
+        follow_up_of=state.follow_up_of,
+        follow_ups=list(state.follow_ups),
+        resolution=resolution
+        and ResolutionOut(
+            root_cause=resolution.root_cause, resolution_type=resolution.resolution_type, summary=resolution.summary
+        ),
+        survey=survey and SurveyOut(q1=survey.q1, q2=survey.q2),
+        closure_requested_at=state.closure_requested_at,
+        escalated_at=state.escalated_at,
+        resolved_at=state.resolved_at,
+        closed_at=state.closed_at,
+        closed_reason=state.closed_reason,
+        auto_close_at=state.ends_at(WindowKind.AUTO_CLOSE) if state.status is Status.RESOLVED else None,
+        reopen_until=state.ends_at(WindowKind.REOPEN),
+        sealed=state.sealed,
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        seq=state.seq,
+        actions=actions_for(caller, record),
+        people={address: names[address] for address in people if address and address in names},
+    )

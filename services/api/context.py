@@ -1,0 +1,41 @@
+"""What every request can reach: made once per process by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from services.api.door import Door
+from services.api.nats_link import NatsLink
+from services.api.sessions.limiter import AttemptLimiter
+from shared.db.engine import Database
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from services.api.events.hub import EventHub
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """The process's connections and the objects made from them."""
+
+    settings: Settings
+    database: Database
+    temporal: Client
+    door: Door
+    nats: NatsLink
+    hub: EventHub
+    log_ins: AttemptLimiter
+
+
+def context_of(request: Request) -> Context:
+    """The context of the application that answers this request."""
+    context: Context = request.app.state.context
+    return context
+
+
+Ctx = Annotated[Context, Depends(context_of)]

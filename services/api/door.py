@@ -1,0 +1,251 @@
+"""The door: every command of this process goes through here, one update in flight per case, the rest in the next.
+
+Temporal takes few updates of one workflow at a time, and each costs a workflow task. So what arrives for a case while
+an update is under way waits, and goes together in the next one: a quiet case pays nothing, a busy one stays fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from shared.contracts.workflow import (
+    CASE_WORKFLOW,
+    EXECUTE,
+    TASK_QUEUE,
+    CaseRun,
+    ExecuteAnswer,
+    ExecuteRequest,
+    Outcome,
+    command_to_wire,
+    workflow_id,
+)
+from shared.db.cases import load_run
+from shared.db.engine import Database
+from shared.domain.commands import Command, Open
+from shared.telemetry import SpanKind, current_traceparent, get_logger, span
+from shared.telemetry.metrics import door_queue_depth
+from shared.temporal.cases import search_attributes
+
+COMMANDS_PER_UPDATE = 100
+BYTES_PER_UPDATE = 1_000_000
+"""Temporal refuses payloads over 2 MB."""
+RETRY_FIRST, RETRY_MOST = 0.05, 1.0
+_PASSING = frozenset(
+    {
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.UNKNOWN,
+    }
+)
+
+_log = get_logger(__name__)
+
+
+class CaseUnavailable(Exception):  # noqa: N818 (a state of affairs, named so where it is answered)
+    """The case's workflow did not answer in time. The command may still be carried out; repeating it is safe."""
+
+
+class NoSuchCase(Exception):  # noqa: N818
+    """Neither Temporal nor Postgres knows the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAddress:
+    """Which case a command is for."""
+
+    desk: str
+    number: int
+    case_id: uuid.UUID
+
+
+@dataclass(slots=True)
+class _Waiting:
+    wire: dict[str, Any]
+    size: int
+    traceparent: str | None
+    answered: asyncio.Future[Outcome]
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Commands for one case, and what to start its workflow with if it does not run."""
+
+    address: CaseAddress
+    opening: CaseRun | None
+    waiting: deque[_Waiting] = field(default_factory=deque)
+
+
+class Door:
+    """Sends commands to the workflows of their cases.
+
+    Args:
+        client: connected to Temporal with our data converter.
+        database: for the recorded state of cases whose workflow does not run.
+        timeout: seconds after which a command's caller is told to try again.
+    """
+
+    def __init__(self, client: Client, database: Database, timeout: float) -> None:
+        self._client = client
+        self._database = database
+        self._timeout = timeout
+        self._queues: dict[str, _Queue] = {}
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def execute(self, address: CaseAddress, command: Command) -> Outcome:
+        """Carry out a command on a case that exists.
+
+        Returns:
+            The outcome, once it is recorded.
+
+        Raises:
+            CaseUnavailable: no answer in time.
+            NoSuchCase: there is nothing to carry it out on.
+        """
+        return await self._enter(address, None, command)
+
+    async def open(self, run: CaseRun, command: Open) -> Outcome:
+        """Open a case: start its workflow, or find it started by an earlier try of the same command.
+
+        Raises:
+            CaseUnavailable: no answer in time.
+        """
+        address = CaseAddress(desk=run.desk, number=run.number, case_id=uuid.UUID(run.case_id))
+        return await self._enter(address, run, command)
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _enter(self, address: CaseAddress, opening: CaseRun | None, command: Command) -> Outcome:
+        traceparent = current_traceparent()
+        wire = command_to_wire(command, traceparent)
+        entry = _Waiting(wire, len(orjson.dumps(wire)), traceparent, asyncio.get_running_loop().create_future())
+        key = workflow_id(address.desk, address.number)
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue(address, opening)
+            pump = asyncio.create_task(self._pump(key, queue))
+            self._pumps.add(pump)
+            pump.add_done_callback(self._pumps.discard)
+        queue.waiting.append(entry)
+        with door_queue_depth.track_inprogress():
+            try:
+                return await asyncio.wait_for(asyncio.shield(entry.answered), self._timeout)
+            except TimeoutError:
+                raise CaseUnavailable from None
+
+    async def _pump(self, key: str, queue: _Queue) -> None:
+        while queue.waiting:
+            batch = _next_batch(queue.waiting)
+            try:
+                outcomes = await self._send(key, queue, batch)
+            except Exception as error:  # whatever it is, the callers must be told
+                for entry in batch:
+                    if not entry.answered.done():
+                        entry.answered.set_exception(error)
+                        entry.answered.exception()
+            else:
+                for entry, outcome in zip(batch, outcomes, strict=True):
+                    if not entry.answered.done():
+                        entry.answered.set_result(outcome)
+        del self._queues[key]
+
+    async def _send(self, key: str, queue: _Queue, batch: list[_Waiting]) -> list[Outcome]:
+        """Send one batch, again and again through passing troubles; command ids make that safe."""
+        request = ExecuteRequest(commands=[entry.wire for entry in batch])
+        traces = [entry.traceparent for entry in batch if entry.traceparent]
+        deadline = time.monotonic() + self._timeout
+        pause = RETRY_FIRST
+        with span("door", kind=SpanKind.CLIENT, parent=traces[0] if traces else None, links=traces[1:]):
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise CaseUnavailable
+                try:
+                    async with asyncio.timeout(left):
+                        return (await self._update(key, queue, request)).outcomes
+                except TimeoutError:
+                    raise CaseUnavailable from None
+                except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateFailedError) as error:
+                    if not _is_passing(error):
+                        raise
+                    _log.info("the case's workflow is busy; trying again", workflow=key, error=str(error))
+                await asyncio.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                pause = min(pause * 2, RETRY_MOST)
+
+    async def _update(self, key: str, queue: _Queue, request: ExecuteRequest) -> ExecuteAnswer:
+        if queue.opening is not None and any(wire["name"] == "open" for wire in request.commands):
+            return await self._start_with(key, queue.opening, request)
+        try:
+            handle = self._client.get_workflow_handle(key)
+            answer: ExecuteAnswer = await handle.execute_update(EXECUTE, request, result_type=ExecuteAnswer)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            return answer
+        return await self._start_with(key, await self._recorded(queue.address), request)
+
+    async def _recorded(self, address: CaseAddress) -> CaseRun:
+        """What a case's workflow goes on from when none runs: it had completed, or Temporal lost it."""
+        async with self._database.read() as session:
+            run = await load_run(session, address.case_id)
+        if run is None:
+            raise NoSuchCase
+        return run
+
+    async def _start_with(self, key: str, run: CaseRun, request: ExecuteRequest) -> ExecuteAnswer:
+        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            CASE_WORKFLOW,
+            run,
+            id=key,
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            search_attributes=search_attributes(run.desk, run.state),
+            task_timeout=timedelta(seconds=10),
+        )
+        answer: ExecuteAnswer = await self._client.execute_update_with_start_workflow(
+            EXECUTE, request, start_workflow_operation=start, result_type=ExecuteAnswer
+        )
+        return answer
+
+
+def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
+    batch = [waiting.popleft()]
+    size = batch[0].size
+    while waiting and len(batch) < COMMANDS_PER_UPDATE and size + waiting[0].size <= BYTES_PER_UPDATE:
+        batch.append(waiting.popleft())
+        size += batch[-1].size
+    return batch
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same request may succeed in a moment."""
+    if isinstance(error, RPCError):
+        return error.status in _PASSING
+    if isinstance(error, WorkflowUpdateFailedError):
+        # The run ended or continued as new between accepting the update and answering it.
+        return isinstance(error.cause, ApplicationError) and error.cause.type == "AcceptedUpdateCompletedWorkflow"
+    return True

@@ -1,0 +1,56 @@
+"""The four services as processes of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from services.local.checks import http_ready
+from services.local.data_dir import DataDir
+from services.local.part import Part
+from services.local.ports import LOOPBACK
+
+SERVICES = ("api", "worker", "search", "notifier")
+
+
+class Service(Part):
+    """One of ours, started as ``casebound NAME`` and asked for ``/readyz``."""
+
+    def __init__(self, name: str, data_dir: DataDir, port: int, settings: Mapping[str, str]) -> None:
+        """Describe a service.
+
+        Args:
+            name: the command that runs it.
+            data_dir: of the stack.
+            port: where ``/readyz`` is: of the API itself, else of the service's metrics.
+            settings: the stack's ``CASEBOUND_`` variables.
+        """
+        self.name = name
+        self._data_dir = data_dir
+        self._port = port
+        self._settings = settings
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @property
+    def identity(self) -> list[str]:
+        return [sys.executable, "-P", "-m", "services.cli", self.name, "--data-dir", str(self._data_dir.path)]
+
+    @property
+    def arguments(self) -> list[str]:
+        return []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        port = "CASEBOUND_API_PORT" if self.name == "api" else "CASEBOUND_METRICS_PORT"
+        return {**self._settings, port: str(self._port)}
+
+    async def probe(self) -> str:
+        await http_ready(self.url)
+        try:
+            return version("casebound")
+        except PackageNotFoundError:  # a checkout on the path, not installed
+            return ""

@@ -1,0 +1,253 @@
+"""The one activity of a case: what was decided becomes what happened, in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from shared.contracts.events import STATES, details
+from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, RecordAnswer, RecordRequest, WindowEnd
+from shared.db.cases import POLICIES
+from shared.db.engine import Database
+from shared.db.models import Attachment, Case, CaseEvent, Desk
+from shared.domain import events as e
+from shared.domain.case import CaseState
+from shared.domain.commands import FollowUp
+from shared.domain.decision import decide
+from shared.domain.evolution import evolve
+from shared.domain.refusals import Refusal
+from shared.holiday_lists import build_calendar
+from shared.telemetry import current_traceparent, span
+
+
+class _RecordIsAheadError(Exception):
+    """The record is not where the workflow thought it was."""
+
+
+class Recorder:
+    """Writes events and read model.
+
+    Args:
+        database: where to.
+        committed: called after each commit, to wake the relay.
+    """
+
+    def __init__(self, database: Database, committed: Callable[[], None]) -> None:
+        self._database = database
+        self._committed = committed
+
+    @activity.defn(name=RECORD)
+    async def record(self, request: RecordRequest) -> RecordAnswer:
+        """Record a batch of events once, however often it is asked.
+
+        Returns:
+            The ends of the windows that the events started; or, with nothing written, what the record holds if that
+            is not what the workflow thought: after an answer that got lost, or after Temporal lost its latest history.
+
+        Raises:
+            ApplicationError: of type ``Unrecordable`` if trying again would not help.
+        """
+        case_id = uuid.UUID(request.case_id)
+        try:
+            with _spans(request.traceparents) as traces:
+                async with self._database.write() as session:
+                    answer = await _record(session, case_id, request, traces)
+        except (_RecordIsAheadError, IntegrityError):
+            async with self._database.read() as session:
+                return RecordAnswer(ahead=await _ahead(session, case_id, request.events))
+        except DataError as error:
+            raise ApplicationError(str(error.orig), type=UNRECORDABLE, non_retryable=True) from error
+        self._committed()
+        return answer
+
+
+@contextmanager
+def _spans(parents: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A span for each command, in the command's own trace: a batch serves several. Yields their trace contexts."""
+    traces: dict[str, str] = {}
+    with ExitStack() as stack:
+        for command_id, parent in parents.items():
+            stack.enter_context(span("record", parent=parent, command_id=command_id))
+            traces[command_id] = current_traceparent() or parent
+        yield traces
+
+
+async def _record(
+    session: AsyncSession, case_id: uuid.UUID, request: RecordRequest, traces: dict[str, str]
+) -> RecordAnswer:
+    stored = await session.scalar(select(Case.state).where(Case.id == case_id).with_for_update())
+    state = STATES.validate_python(stored) if stored is not None else None
+    if (state.seq if state else 0) != request.events[0].seq - 1:
+        raise _RecordIsAheadError
+    events = [await _with_window_end(session, request.desk, event) for event in request.events]
+    snapshots: list[CaseState] = []
+    for event in events:
+        state = evolve(state, event)
+        snapshots.append(state)
+    if stored is None:
+        await _insert_case(session, case_id, request, events[0], snapshots[-1])
+    else:
+        await _update_case(session, case_id, snapshots[-1])
+    await _insert_events(session, case_id, events, snapshots, traces)
+    await _claim_attachments(session, case_id, events)
+    await _link_followed_case(session, request, events[0])
+    ends = [(event.seq, _window_end(event)) for event in events]
+    return RecordAnswer(window_ends=[WindowEnd(seq=seq, ends_at=end.isoformat()) for seq, end in ends if end])
+
+
+async def _ahead(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> Ahead:
+    stored = await session.scalar(select(Case.state).where(Case.id == case_id))
+    applied = await session.execute(
+        select(CaseEvent.command_id, CaseEvent.seq).where(
+            CaseEvent.case_id == case_id,
+            CaseEvent.command_id.in_({event.command_id for event in events}),
+            CaseEvent.part == 0,
+        )
+    )
+    state = STATES.validate_python(stored) if stored is not None else None
+    ahead = Ahead(state=state, applied={row.command_id: row.seq for row in applied})
+    if not ahead.applied and (state.seq if state else 0) == events[0].seq - 1:
+        raise ApplicationError("the record refuses these events", type=UNRECORDABLE, non_retryable=True)
+    return ahead
+
+
+# ------------------------------------------------------------------------------------------ windows
+
+
+async def _with_window_end(session: AsyncSession, desk: str, event: e.Event) -> e.Event:
+    """The event with the end of the window it starts: computed once, here, and never again (desk-rules Windows)."""
+    if isinstance(event, e.Resolved) and event.auto_close_after is not None:
+        return replace(event, auto_close_at=await _end(session, desk, event.at, event.auto_close_after))
+    if isinstance(event, e.Closed) and event.reopen_within is not None:
+        return replace(event, reopen_until=await _end(session, desk, event.at, event.reopen_within))
+    return event
+
+
+async def _end(session: AsyncSession, desk: str, start: datetime, business_days: int) -> datetime:
+    row = (await session.execute(select(Desk.timezone, Desk.workdays, Desk.holidays).where(Desk.slug == desk))).one()
+    return build_calendar(row.timezone, row.workdays, row.holidays, start).window_end(start, business_days)
+
+
+def _window_end(event: e.Event) -> datetime | None:
+    match event:
+        case e.Resolved():
+            return event.auto_close_at
+        case e.Closed():
+            return event.reopen_until
+        case _:
+            return None
+
+
+# ------------------------------------------------------------------------------------------ rows
+
+
+def _columns(state: CaseState) -> dict[str, Any]:
+    """The read model's columns, all taken from the state."""
+    found = ("seq", "subject", "product", "type", "severity", "impact", "account", "reporter", "contact", "assignee")
+    return {
+        **{name: getattr(state, name) for name in (*found, "created_at", "updated_at")},
+        "status": state.status.value,
+        "cc": list(state.cc),
+        "state": STATES.dump_python(state, mode="json"),
+    }
+
+
+async def _insert_case(
+    session: AsyncSession, case_id: uuid.UUID, request: RecordRequest, opened: e.Event, state: CaseState
+) -> None:
+    desk_id = select(Desk.id).where(Desk.slug == request.desk).scalar_subquery()
+    await session.execute(
+        insert(Case).values(
+            id=case_id,
+            desk_id=desk_id,
+            number=request.number,
+            policy=POLICIES.dump_python(request.policy, mode="json"),
+            policy_version=request.policy_version,
+            description=opened.description if isinstance(opened, e.Opened) else "",
+            **_columns(state),
+        )
+    )
+
+
+async def _update_case(session: AsyncSession, case_id: uuid.UUID, state: CaseState) -> None:
+    await session.execute(update(Case).where(Case.id == case_id).values(**_columns(state)))
+
+
+async def _insert_events(
+    session: AsyncSession,
+    case_id: uuid.UUID,
+    events: Sequence[e.Event],
+    snapshots: Sequence[CaseState],
+    traces: dict[str, str],
+) -> None:
+    rows = [
+        {
+            "case_id": case_id,
+            "seq": event.seq,
+            "kind": event.kind,
+            "at": event.at,
+            "actor": _actor(event),
+            "actor_email": event.actor.email,
+            "command_id": event.command_id,
+            "command": event.command,
+            "part": event.part,
+            "data": details(event),
+            "snapshot": STATES.dump_python(snapshot, mode="json"),
+            "traceparent": traces.get(event.command_id),
+        }
+        for event, snapshot in zip(events, snapshots, strict=True)
+    ]
+    await session.execute(insert(CaseEvent), rows)
+
+
+def _actor(event: e.Event) -> dict[str, Any]:
+    return {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
+
+
+async def _claim_attachments(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> None:
+    named = [uuid.UUID(one) for event in events for one in getattr(event, "attachments", ())]
+    if named:
+        await session.execute(
+            update(Attachment).where(Attachment.id.in_(named), Attachment.case_id.is_(None)).values(case_id=case_id)
+        )
+    removed = [uuid.UUID(event.attachment) for event in events if isinstance(event, e.AttachmentRemoved)]
+    if removed:
+        await session.execute(
+            update(Attachment)
+            .where(Attachment.id.in_(removed), Attachment.case_id == case_id)
+            .values(removed_at=func.now())
+        )
+
+
+async def _link_followed_case(session: AsyncSession, request: RecordRequest, opened: e.Event) -> None:
+    """desk-rules H11: the new case is linked to the one it follows, and back, in the same transaction.
+
+    A case that can be followed up is sealed, so no workflow of its own writes to it any more.
+    """
+    if not isinstance(opened, e.Opened) or opened.follow_up_of is None:
+        return
+    desk_id = select(Desk.id).where(Desk.slug == request.desk).scalar_subquery()
+    followed = await session.scalar(
+        select(Case).where(Case.desk_id == desk_id, Case.number == opened.follow_up_of).with_for_update()
+    )
+    if followed is None:
+        return
+    state = STATES.validate_python(followed.state)
+    command = FollowUp(command_id=f"{opened.command_id}-follows", actor=opened.actor, number=request.number)
+    decided = decide(state, POLICIES.validate_python(followed.policy), command, opened.at)
+    if isinstance(decided, Refusal):
+        return
+    for event in decided:
+        state = evolve(state, event)
+        await _insert_events(session, followed.id, [event], [state], {})
+    await _update_case(session, followed.id, state)

@@ -1,0 +1,118 @@
+"""The worker service: runs case workflows, records what they decide, and relays it to NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from services.workflows.case_workflow import CaseWorkflow
+from services.workflows.record import Recorder
+from services.workflows.relay import Relay, Waker
+from shared.contracts.workflow import TASK_QUEUE
+from shared.db.engine import Database
+from shared.messaging import Bus
+from shared.messaging import connect as connect_to_nats
+from shared.settings import Settings
+from shared.telemetry import get_logger, serve_health, setup
+from shared.temporal import connect, ensure_search_attributes
+
+CONNECT_RETRY = 1.0
+SHUTDOWN_GRACE = timedelta(seconds=10)
+PASSED_THROUGH = ("shared", "pydantic", "pydantic_core", "annotated_types", "opentelemetry", "structlog", "rich")
+"""Modules that workflows use as they are: pure, or never called while a workflow runs."""
+
+_log = get_logger(__name__)
+
+
+def make_worker(client: Client, recorder: Recorder, task_queue: str = TASK_QUEUE) -> Worker:
+    """The Temporal worker for cases.
+
+    Args:
+        client: connected with our data converter.
+        recorder: records what the workflows decide.
+        task_queue: other than the default only in tests.
+    """
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[CaseWorkflow],
+        activities=[recorder.record],
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        max_concurrent_local_activities=50,
+        max_cached_workflows=2_000,
+    )
+
+
+def run(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT."""
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    telemetry = setup("worker", settings)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    database = Database(settings.database_url)
+    try:
+        client = await _connected(settings, stopped)
+        if client is not None:
+            await _work(settings, client, database, stopped)
+    finally:
+        await database.close()
+        telemetry.shutdown()
+
+
+async def _connected(settings: Settings, stopped: asyncio.Event) -> Client | None:
+    """Wait for Temporal, however long it takes; None if the service is to stop before."""
+    while not stopped.is_set():
+        try:
+            client = await connect(settings)
+            await ensure_search_attributes(client)
+        except (RuntimeError, RPCError) as error:
+            _log.warning("Temporal does not answer; trying again", address=settings.temporal_address, error=str(error))
+            await asyncio.sleep(CONNECT_RETRY)
+        else:
+            return client
+    return None
+
+
+async def _work(settings: Settings, client: Client, database: Database, stopped: asyncio.Event) -> None:
+    waker = Waker(settings.database_url)
+    recorder = Recorder(database, committed=waker)
+    async with (
+        serve_health(settings.metrics_port, _always_ready, host=settings.metrics_host),
+        make_worker(client, recorder),
+        asyncio.TaskGroup() as tasks,
+    ):
+        side_tasks = [tasks.create_task(waker.run()), tasks.create_task(_relay(settings))]
+        _log.info("ready")
+        await stopped.wait()
+        for task in side_tasks:
+            task.cancel()
+
+
+async def _relay(settings: Settings) -> None:
+    """Relay as soon as NATS can be reached; cases are worked on without it."""
+    bus: Bus | None = None
+    while bus is None:
+        try:
+            bus = await connect_to_nats(settings, "relay")
+        except ConnectionError as error:
+            _log.warning("the relay waits for NATS", error=str(error))
+    try:
+        await Relay(settings.database_url, bus).run()
+    finally:
+        await bus.close()
+
+
+async def _always_ready() -> bool:
+    return True

@@ -1,0 +1,28 @@
+"""NATS subjects and streams (contract: NATS)."""
+
+from __future__ import annotations
+
+CASES_STREAM = "CASES"
+DEAD_STREAM = "DEAD"
+ADVISORIES_STREAM = "ADVISORIES"
+"""Keeps the server's notices that a consumer has used up its deliveries, until the dead letters have been fetched."""
+
+ALL_CASE_EVENTS = "cases.v1.>"
+ALL_DEAD_LETTERS = "dead.v1.>"
+SEARCH_QUERY = "search.v1.query"
+SEARCH_REINDEX = "search.v1.reindex"
+SEARCH_QUEUE = "search"
+
+INDEXER = "indexer"
+"""Prefix of the search nodes' durable consumers: one for each copy of the index."""
+NOTIFIER = "notifier"
+
+
+def case_event(desk: str, number: int, event: str) -> str:
+    """Subject of one event of one case."""
+    return f"cases.v1.{desk}.{number}.{event}"
+
+
+def dead_letter(consumer: str) -> str:
+    """Subject of what that consumer gave up on."""
+    return f"dead.v1.{consumer}"

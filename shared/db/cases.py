@@ -1,0 +1,41 @@
+"""Reading cases for the workflow: a case's run from what is recorded."""
+
+from __future__ import annotations
+
+import uuid
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.events import STATES
+from shared.contracts.workflow import SEEN_LIMIT, CaseRun
+from shared.db.models import Case, CaseEvent, Desk
+from shared.domain.policy import Policy
+
+POLICIES: TypeAdapter[Policy] = TypeAdapter(Policy)
+
+
+async def load_run(session: AsyncSession, case_id: uuid.UUID) -> CaseRun | None:
+    """The input with which a case's workflow goes on from what is recorded; None if no such case is."""
+    row = (
+        await session.execute(select(Case, Desk.slug).join(Desk, Desk.id == Case.desk_id).where(Case.id == case_id))
+    ).one_or_none()
+    if row is None:
+        return None
+    case, desk = row
+    latest = await session.execute(
+        select(CaseEvent.command_id, CaseEvent.seq)
+        .where(CaseEvent.case_id == case_id, CaseEvent.part == 0)
+        .order_by(CaseEvent.seq.desc())
+        .limit(SEEN_LIMIT)
+    )
+    return CaseRun(
+        case_id=str(case_id),
+        desk=desk,
+        number=case.number,
+        policy=POLICIES.validate_python(case.policy),
+        policy_version=case.policy_version,
+        state=STATES.validate_python(case.state),
+        seen=dict(reversed([(command_id, seq) for command_id, seq in latest])),
+    )

@@ -1,0 +1,315 @@
+"""The tables. Addresses of people are kept in lower case; times are UTC."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """All tables of Casebound."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (declared so by SQLAlchemy)
+        str: Text,
+        datetime: DateTime(timezone=True),
+        timedelta: Interval,
+        uuid.UUID: UUID(as_uuid=True),
+        dict[str, Any]: JSONB,
+        list[dict[str, Any]]: JSONB,
+        list[str]: ARRAY(Text),
+    }
+
+
+def _now() -> Any:
+    return mapped_column(server_default=func.now())
+
+
+class Desk(Base):
+    """A support desk: its habits, its calendar, its lists."""
+
+    __tablename__ = "desk"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    key: Mapped[str]
+    profile: Mapped[str]
+    policy: Mapped[dict[str, Any]]
+    policy_version: Mapped[int]
+    timezone: Mapped[str]
+    workdays: Mapped[list[str]]
+    holidays: Mapped[list[str]]
+    products: Mapped[list[str]]
+    case_types: Mapped[list[str]]
+    severities: Mapped[list[str]]
+    contacts: Mapped[list[dict[str, Any]]]
+    created_at: Mapped[datetime] = _now()
+
+
+class DeskCounter(Base):
+    """The last case number given out on a desk; a row of its own so that counting never waits for an edit."""
+
+    __tablename__ = "desk_counter"
+
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"), primary_key=True)
+    last_number: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class DeskPolicy(Base):
+    """Every version that a desk's policy has had."""
+
+    __tablename__ = "desk_policy"
+
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    policy: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = _now()
+
+
+class Person(Base):
+    """Somebody who can log in or be written to."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    phone: Mapped[str | None]
+    password_hash: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class Staff(Base):
+    """A person's role on a desk: agent, lead or admin."""
+
+    __tablename__ = "staff"
+
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    role: Mapped[str]
+
+
+class Account(Base):
+    """A customer company of a desk."""
+
+    __tablename__ = "account"
+    __table_args__ = (UniqueConstraint("desk_id", "key"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    key: Mapped[str]
+    name: Mapped[str]
+    environments: Mapped[list[str]]
+
+
+class AccountMember(Base):
+    """A person's role in an account: member or admin."""
+
+    __tablename__ = "account_member"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    role: Mapped[str]
+
+
+class ServiceAccount(Base):
+    """A program that acts on a desk within its scopes."""
+
+    __tablename__ = "service_account"
+    __table_args__ = (UniqueConstraint("desk_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    name: Mapped[str]
+    scopes: Mapped[list[str]]
+
+
+class Webhook(Base):
+    """An address that is told of events of a desk."""
+
+    __tablename__ = "webhook"
+    __table_args__ = (UniqueConstraint("desk_id", "url"),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    url: Mapped[str]
+    events: Mapped[list[str]]
+    secret: Mapped[str]
+
+
+class Case(Base):
+    """The read model: how a case looks now. ``state`` is the whole truth, the columns are for finding and sorting."""
+
+    __tablename__ = "case"
+    __table_args__ = (
+        UniqueConstraint("desk_id", "number"),
+        Index("ix_case_desk_id_updated_at", "desk_id", "updated_at", "number"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    number: Mapped[int]
+    policy: Mapped[dict[str, Any]]
+    policy_version: Mapped[int]
+    state: Mapped[dict[str, Any]]
+    description: Mapped[str]
+    seq: Mapped[int]
+    status: Mapped[str]
+    subject: Mapped[str]
+    product: Mapped[str | None]
+    type: Mapped[str | None]
+    severity: Mapped[str | None]
+    impact: Mapped[str | None]
+    account: Mapped[str | None]
+    reporter: Mapped[str]
+    contact: Mapped[str | None]
+    cc: Mapped[list[str]]
+    assignee: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    clock_offset: Mapped[timedelta] = mapped_column(server_default=text("'0'"))
+    """How far ``casebound fast-forward`` has moved this case's clock; zero outside development."""
+
+
+class CaseEvent(Base):
+    """What has happened, append-only; also the outbox: the relay publishes what has no ``published_at``."""
+
+    __tablename__ = "case_event"
+    __table_args__ = (
+        UniqueConstraint("case_id", "command_id", "part"),
+        Index("ix_case_event_unpublished", "position", postgresql_where=text("published_at IS NULL")),
+        Index("ix_case_event_actor_email_position", "actor_email", "position"),
+    )
+
+    case_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("case.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, Identity())
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    actor: Mapped[dict[str, Any]]
+    actor_email: Mapped[str | None]
+    command_id: Mapped[str]
+    command: Mapped[str]
+    part: Mapped[int]
+    data: Mapped[dict[str, Any]]
+    """What the event adds to the common fields."""
+    snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """The case right after the event; kept until the event is published."""
+    traceparent: Mapped[str | None]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    published_at: Mapped[datetime | None]
+
+
+class Attachment(Base):
+    """An uploaded file. It belongs to a case once an event names it."""
+
+    __tablename__ = "attachment"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    case_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("case.id"), index=True)
+    uploaded_by: Mapped[str]
+    filename: Mapped[str]
+    content_type: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    kind: Mapped[str]
+    removed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _now()
+
+
+class IdempotencyKey(Base):
+    """What a POST with an ``Idempotency-Key`` was and what it was answered."""
+
+    __tablename__ = "idempotency_key"
+
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"), primary_key=True)
+    actor: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    command_id: Mapped[str]
+    number: Mapped[int | None]
+    response_status: Mapped[int | None]
+    response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = _now()
+
+
+class LoginSession(Base):
+    """A browser that has logged in; the cookie holds the token, this only its hash."""
+
+    __tablename__ = "login_session"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    csrf_token: Mapped[str]
+    expires_at: Mapped[datetime]
+    created_at: Mapped[datetime] = _now()
+
+
+class Delivery(Base):
+    """Who was told what: one row for each event, channel and recipient, written before anything is sent."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("case_id", "seq", "channel", "recipient"),
+        Index("ix_delivery_due", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    case_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("case.id"))
+    seq: Mapped[int]
+    channel: Mapped[str]
+    recipient: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    """pending, sent or failed."""
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    next_attempt_at: Mapped[datetime] = _now()
+    message_id: Mapped[str | None]
+    error: Mapped[str | None]
+    traceparent: Mapped[str | None]
+    created_at: Mapped[datetime] = _now()
+    sent_at: Mapped[datetime | None]
+
+
+class MailboxMessage(Base):
+    """Development only: mail that would have been sent."""
+
+    __tablename__ = "mailbox_message"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime] = _now()
+    sender: Mapped[str]
+    to: Mapped[list[str]]
+    cc: Mapped[list[str]]
+    subject: Mapped[str]
+    message_id: Mapped[str]
+    in_reply_to: Mapped[str | None]
+    text: Mapped[str]
+    html: Mapped[str]

@@ -1,0 +1,143 @@
+"""Whether a command is well formed: lengths, addresses, fields that exist. The same for every door."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from shared.domain import commands as c
+from shared.domain.limits import (
+    ADDRESS_MAX_CHARACTERS,
+    ATTACHMENTS_MAX_PER_COMMAND,
+    CC_MAX_ADDRESSES,
+    COMMAND_ID_MAX_CHARACTERS,
+    FIELD_MAX_CHARACTERS,
+    LARGEST_NUMBER,
+    SUBJECT_MAX_CHARACTERS,
+    TEXT_MAX_BYTES,
+)
+from shared.domain.policy import Policy
+from shared.domain.refusals import Refusal, RefusalCode
+
+_ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TEXTS = ("description", "body", "comment", "reason", "summary", "root_cause", "q1", "q2")
+_FIELDS = ("product", "type", "severity", "impact", "account", "environment", "internal_reference", "resolution_type")
+
+
+def malformed(command: c.Command, policy: Policy) -> Refusal | None:
+    """What is wrong with the command whatever the case's status, or None.
+
+    Args:
+        command: any command.
+        policy: the case's policy; says which fields an opening needs.
+    """
+    if isinstance(command, c.RecordRejection):
+        return None
+    return next(_problems(command, policy), None)
+
+
+def invalid_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Those that can't be mail addresses."""
+    return tuple(address for address in addresses if not _ADDRESS.fullmatch(address))
+
+
+def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
+    if not command.command_id.strip():
+        yield _refuse(
+            RefusalCode.MALFORMED, "command_id: give an id of your own choice, new for each command.", "command_id"
+        )
+    yield from _too_long("command_id", command.command_id, COMMAND_ID_MAX_CHARACTERS)
+    yield from _too_long("actor.email", command.actor.email, ADDRESS_MAX_CHARACTERS)
+    yield from _too_long("actor.name", command.actor.name, FIELD_MAX_CHARACTERS)
+    if isinstance(command, c.Open):
+        yield from _missing_at_opening(command, policy)
+        yield from _too_long("subject", command.subject, SUBJECT_MAX_CHARACTERS)
+    if isinstance(command, c.Edit):
+        yield from _not_editable(command)
+    if isinstance(command, c.Comment):
+        yield from _contradictory(command)
+    values = _fields_of(command)
+    for name in _FIELDS:
+        yield from _too_long(name, values.get(name), FIELD_MAX_CHARACTERS)
+    for name in _TEXTS:
+        yield from _too_large(name, values.get(name))
+    yield from _bad_addresses(values)
+    yield from _bad_attachments(values)
+    for name in ("follow_up_of", "number", "in_reply_to"):
+        number = values.get(name)
+        if isinstance(number, int) and not 1 <= number <= LARGEST_NUMBER:
+            yield _refuse(RefusalCode.MALFORMED, f"{name}: {number} is not a number of a case or an event.", name)
+
+
+def _fields_of(command: c.Command) -> Mapping[str, object]:
+    if isinstance(command, c.Edit):
+        return command.changes
+    if isinstance(command, c.Accept) and command.survey:
+        return {"q1": command.survey.q1, "q2": command.survey.q2}
+    return {name: getattr(command, name) for name in command.__slots__}
+
+
+def _refuse(code: RefusalCode, detail: str, *fields: str) -> Refusal:
+    return Refusal(code=code, detail=detail, fields=fields)
+
+
+def _missing_at_opening(command: c.Open, policy: Policy) -> Iterator[Refusal]:
+    missing = tuple(name for name in policy.required_at_opening if not str(getattr(command, name) or "").strip())
+    if missing:
+        yield _refuse(RefusalCode.FIELD_REQUIRED, f"To open a case here, give: {', '.join(missing)}.", *missing)
+
+
+def _contradictory(command: c.Comment) -> Iterator[Refusal]:
+    given = [flag for flag in ("internal", "await_reply", "solve", "close") if getattr(command, flag)]
+    if len(given) > 1:
+        yield _refuse(RefusalCode.MALFORMED, f"Choose one of {' and '.join(given)}; they exclude each other.", *given)
+
+
+def _not_editable(command: c.Edit) -> Iterator[Refusal]:
+    unknown = sorted(set(command.changes) - set(c.EDITABLE_FIELDS))
+    if unknown:
+        allowed = ", ".join(c.EDITABLE_FIELDS)
+        yield _refuse(
+            RefusalCode.NOT_EDITABLE, f"Can't be edited: {', '.join(unknown)}. Editable are: {allowed}.", *unknown
+        )
+    mistyped = [name for name, value in command.changes.items() if isinstance(value, tuple) != (name == "cc")]
+    mistyped = [name for name in mistyped if not (name != "cc" and command.changes[name] is None)]
+    if mistyped:
+        yield _refuse(RefusalCode.MALFORMED, "cc is a list of addresses; every other field is one text.", *mistyped)
+
+
+def _too_long(name: str, value: object, limit: int) -> Iterator[Refusal]:
+    if isinstance(value, str) and len(value) > limit:
+        yield _refuse(RefusalCode.TOO_LONG, f"{name}: {len(value)} characters; at most {limit}.", name)
+
+
+def _too_large(name: str, value: object) -> Iterator[Refusal]:
+    size = len(value.encode(errors="surrogatepass")) if isinstance(value, str) else 0
+    if size > TEXT_MAX_BYTES:
+        yield _refuse(RefusalCode.TOO_LONG, f"{name}: {size} bytes; at most {TEXT_MAX_BYTES} (64 KiB).", name)
+
+
+def _bad_attachments(values: Mapping[str, object]) -> Iterator[Refusal]:
+    several = values.get("attachments")
+    ids = several if isinstance(several, tuple) else ()
+    if len(ids) > ATTACHMENTS_MAX_PER_COMMAND:
+        limit = ATTACHMENTS_MAX_PER_COMMAND
+        yield _refuse(RefusalCode.TOO_LONG, f"{len(ids)} attachments; at most {limit} at a time.", "attachments")
+    one = values.get("attachment")
+    for attachment in (*ids, *([one] if one else [])):
+        if not _UUID.fullmatch(str(attachment)):
+            yield _refuse(RefusalCode.MALFORMED, f"«{str(attachment)[:50]}» is not an attachment's id.", "attachments")
+
+
+def _bad_addresses(values: Mapping[str, object]) -> Iterator[Refusal]:
+    cc = values.get("cc") or ()
+    addresses = tuple(str(address) for address in cc) if isinstance(cc, tuple) else ()
+    if len(addresses) > CC_MAX_ADDRESSES:
+        yield _refuse(RefusalCode.TOO_LONG, f"cc: {len(addresses)} addresses; at most {CC_MAX_ADDRESSES}.", "cc")
+    if wrong := invalid_addresses(addresses):
+        yield _refuse(RefusalCode.INVALID_ADDRESS, f"Not mail addresses: {', '.join(wrong)}.", "cc")
+    for name in ("contact", "assignee", "reporter"):
+        value = values.get(name)
+        if isinstance(value, str) and invalid_addresses((value,)):
+            yield _refuse(RefusalCode.INVALID_ADDRESS, f"{name}: «{value[:100]}» is not a mail address.", name)

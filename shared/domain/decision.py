@@ -1,0 +1,188 @@
+"""Reading the lifecycle table: ``decide`` answers a command, ``allowed_actions`` tells what would be accepted.
+
+No clock, no input or output: the time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from shared.domain import commands as c
+from shared.domain import events as e
+from shared.domain.case import SYSTEM, ActorKind, CaseState, Status, WindowKind
+from shared.domain.checks import malformed
+from shared.domain.consequences import Facts, says_something
+from shared.domain.evolution import replay
+from shared.domain.lifecycle import LIFECYCLE, SEALED, A, Action, Phase, Row
+from shared.domain.policy import OnceSealed, Policy, Reopen
+from shared.domain.refusals import Refusal, RefusalCode
+
+
+def phase_of(state: CaseState) -> Phase:
+    """Where the case stands."""
+    return Phase.SEALED if state.sealed else Phase(state.status.value)
+
+
+def action_of(command: c.Command) -> Action:
+    """Which action a command asks for; a comment's flags make it another."""
+    if isinstance(command, c.Comment):
+        flags = {A.NOTE: command.internal, A.SOLVE: command.solve, A.CLOSE: command.close, A.ASK: command.await_reply}
+        return next((action for action, given in flags.items() if given), A.COMMENT)
+    return Action(command.name.replace("_", "-"))
+
+
+def _row_for(action: Action, who: ActorKind, state: CaseState, policy: Policy, now: datetime) -> Row | Refusal:
+    offered = [row for row in LIFECYCLE if row.action is action and row.desk(policy)]
+    mine = [row for row in offered if who in row.who]
+    phase = phase_of(state)
+    if not mine and (not offered or phase is not SEALED):
+        return _refuse_unoffered(action, who, bool(offered))
+    fitting = next((row for row in mine if phase in row.phases), None)
+    if fitting is None:
+        return _refuse_phase(action, state, policy)
+    return fitting.unless(state, now) or fitting
+
+
+def _refuse_unoffered(action: Action, who: ActorKind, offered_to_others: bool) -> Refusal:
+    if offered_to_others:
+        return Refusal(
+            code=RefusalCode.NOT_ALLOWED_FOR_ACTOR, detail=f"«{_in_words(action)}» is not open to a {who} here."
+        )
+    return Refusal(code=RefusalCode.NOT_OFFERED_BY_DESK, detail=f"This desk does not offer «{_in_words(action)}».")
+
+
+def _refuse_phase(action: Action, state: CaseState, policy: Policy) -> Refusal:
+    reopen_ended = state.ends_at(WindowKind.REOPEN)
+    more = " Open a follow-up case instead." if policy.once_sealed is OnceSealed.FOLLOW_UP else ""
+    if state.sealed and action is A.REOPEN and reopen_ended is not None:
+        return Refusal(
+            code=RefusalCode.REOPEN_WINDOW_PASSED,
+            detail=f"The case can't be reopened any more: the time for it has ended.{more}",
+            window_ended_at=reopen_ended,
+        )
+    if state.sealed:
+        return Refusal(
+            code=RefusalCode.CASE_SEALED, detail=f"The case is closed for good.{more}", window_ended_at=reopen_ended
+        )
+    if state.status is Status.CLOSED:
+        how = "a reply reopens it" if policy.reopen is Reopen.BY_REPLY else "reopen it first"
+        return Refusal(code=RefusalCode.CASE_CLOSED, detail=f"The case is closed; {how}.")
+    return Refusal(
+        code=RefusalCode.NOT_ALLOWED_IN_STATUS,
+        detail=f"«{_in_words(action)}» is not possible while the case is «{policy.label(state.status)}».",
+    )
+
+
+def _in_words(action: Action) -> str:
+    return action.value.replace("-", " ")
+
+
+def _missing(row: Row, command: c.Command) -> Refusal | None:
+    if row.needs == ("body",) and says_something(command):
+        return None
+    missing = tuple(name for name in row.needs if _is_blank(getattr(command, name)))
+    if not missing:
+        return None
+    return Refusal(
+        code=RefusalCode.REASON_REQUIRED if set(missing) <= {"reason", "comment"} else RefusalCode.FIELD_REQUIRED,
+        detail=f"«{_in_words(row.action)}» needs: {', '.join(name.replace('_', ' ') for name in missing)}.",
+        fields=missing,
+    )
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or value == () or (isinstance(value, str) and not value.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedAction:
+    """An action that would be accepted now, and the fields it has to be given."""
+
+    name: Action
+    required: tuple[str, ...]
+
+
+def allowed_actions(state: CaseState, policy: Policy, who: ActorKind, now: datetime) -> tuple[AllowedAction, ...]:
+    """What somebody of that kind may do to the case now: the table read the other way.
+
+    Args:
+        state: the case; a window that has ended by ``now`` is taken as elapsed.
+        policy: the policy pinned to the case.
+        who: the capacity in which they act.
+        now: aware, by the case's own clock.
+    """
+    state = elapsed(state, policy, now)
+    rows = ((action, _row_for(action, who, state, policy, now)) for action in Action)
+    return tuple(AllowedAction(action, row.needs) for action, row in rows if isinstance(row, Row))
+
+
+def decide(state: CaseState | None, policy: Policy, command: c.Command, now: datetime) -> tuple[e.Event, ...] | Refusal:
+    """Decide a command.
+
+    Args:
+        state: the case, or None if it has not been opened. If a window is ``overdue``, record its elapsing first.
+        policy: the policy pinned to the case.
+        command: what is asked.
+        now: aware UTC, by the case's own clock.
+
+    Returns:
+        Events to record, in order and without gaps after ``state.seq``; none where everything is already as asked.
+        Or the refusal.
+    """
+    if refusal := malformed(command, policy):
+        return refusal
+    facts = _facts(state, policy, command, now)
+    if isinstance(facts, Refusal):
+        return facts
+    first = state.seq + 1 if state else 1
+    return tuple(
+        fact(
+            seq=first + part,
+            at=now,
+            actor=command.actor,
+            command_id=command.command_id,
+            command=command.name,
+            part=part,
+        )
+        for part, fact in enumerate(facts)
+    )
+
+
+def _facts(state: CaseState | None, policy: Policy, command: c.Command, now: datetime) -> Facts | Refusal:
+    if isinstance(command, c.Open):
+        if state is not None:
+            return Refusal(code=RefusalCode.ALREADY_OPEN, detail="This case exists already.")
+        fields = {name: getattr(command, name) for name in command.__slots__ if name != "name"}
+        return (partial(e.Opened, **fields),)
+    if state is None:
+        return Refusal(code=RefusalCode.NO_SUCH_CASE, detail="There is no such case; open it first.")
+    if isinstance(command, c.RecordRejection):
+        return (
+            partial(
+                e.CommandRejected,
+                rejected=command.command,
+                code=command.code,
+                detail=command.detail,
+                received=command.received,
+            ),
+        )
+    row = _row_for(action_of(command), command.actor.kind, state, policy, now)
+    if isinstance(row, Refusal):
+        return row
+    return _missing(row, command) or tuple(row.then(state, policy, command))
+
+
+def overdue(state: CaseState | None, now: datetime) -> c.Elapse | None:
+    """The command that is due because the running window has ended: at the end or after it, never before."""
+    if state is None or state.sealed or state.window is None or not state.window.has_ended(now):
+        return None
+    return c.Elapse(command_id=f"elapse-{state.window.seq}", actor=SYSTEM)
+
+
+def elapsed(state: CaseState, policy: Policy, now: datetime) -> CaseState:
+    """The case as it will be once the timer, which may be a moment late, has done its work."""
+    due = overdue(state, now)
+    decided = decide(state, policy, due, now) if due else ()
+    return state if isinstance(decided, Refusal) else replay(state, decided)

@@ -1,0 +1,93 @@
+"""Every setting of every service, in one place.
+
+Settings come from the environment with the prefix ``CASEBOUND_``. A running embedded stack writes its own to
+``DATA_DIR/stack.env``, so that every command finds it by its data directory; the environment wins over that file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+STACK_ENV = "stack.env"
+STACK_JSON = "stack.json"
+
+
+class Settings(BaseSettings):
+    """Where things are and how services behave. See ``docs/settings.md`` for each, with its meaning."""
+
+    model_config = SettingsConfigDict(env_prefix="CASEBOUND_", extra="ignore")
+
+    data_dir: Path = Path(".casebound")
+    """What this process keeps on disk; holds ``stack.env`` and ``stack.json`` of an embedded stack."""
+    development: bool = False
+    """Local mailbox, ``fast-forward`` and demo log-ins. Never set where real customers are."""
+
+    database_url: str = "postgresql://127.0.0.1:5432/casebound"
+    """Postgres 18, as the role that owns the schema: ``postgresql://user:password@host:port/database``."""
+    temporal_address: str = "127.0.0.1:7233"
+    """``host:port`` of Temporal's frontend."""
+    temporal_namespace: str = "default"
+    """The namespace that holds the cases' workflows."""
+    nats_url: str = "nats://127.0.0.1:4222"
+    """NATS with JetStream: ``nats://user:password@host:port``; several, separated by commas, for a cluster."""
+    smtp_url: SecretStr | None = None
+    """Where mail is sent: ``smtp://user:password@host:port``.
+    Without it mail lands in the local mailbox (development only)."""
+    object_store_url: str | None = None
+    """Where attachments are kept: ``file:///folder`` or ``s3://bucket/prefix``. Default: ``DATA_DIR/files``."""
+    oidc_issuer: str | None = None
+    """The OpenID provider that people log in with; without it there is no log-in but the demo's."""
+    oidc_client_id: str | None = None
+    """Casebound's name at the OpenID provider."""
+    oidc_client_secret: SecretStr | None = None
+    """Casebound's secret at the OpenID provider."""
+
+    payload_keys: SecretStr = SecretStr("")
+    """Key ring for Temporal payloads: ``id:base64,id:base64``, 32-byte keys; the first encrypts, all decrypt."""
+    secret_key: SecretStr = SecretStr("")
+    """Signs bearer tokens; at least 32 characters."""
+
+    api_host: str = "127.0.0.1"
+    """The address that the API listens on; ``0.0.0.0`` in a container."""
+    api_port: int = 8000
+    """The port that the API listens on."""
+    public_url: str = "http://127.0.0.1:8000"
+    """How browsers and mail readers reach the API: the base of every link that is sent out."""
+    mail_from: str = "Casebound <support@casebound.example>"
+    """The sender of every mail."""
+    search_index_dir: Path | None = None
+    """The node's own copy of the index; default ``DATA_DIR/search``. May be deleted at any time."""
+    metrics_port: int | None = None
+    """Port of ``/metrics``, ``/healthz`` and ``/readyz`` of worker, search and notifier; none: not served.
+    The API has them on its own."""
+    metrics_host: str = "127.0.0.1"
+    """The address that those listen on; ``0.0.0.0`` in a container, for Prometheus and the probes."""
+    span_store: Path | None = None
+    """SQLite file that keeps recent spans for ``casebound trace``; OTLP exporters follow ``OTEL_*``."""
+    log_format: Literal["json", "console"] = "json"
+    """``json``: one object a line; ``console``: for people."""
+    command_timeout: float = Field(default=10.0, gt=0)
+    """Seconds that a command waits for its case's workflow before the caller is told to retry (503)."""
+
+    @property
+    def index_dir(self) -> Path:
+        return self.search_index_dir or self.data_dir / "search"
+
+
+def load_settings(data_dir: Path | None = None) -> Settings:
+    """Read the settings of a stack.
+
+    Args:
+        data_dir: the stack's data directory; default ``CASEBOUND_DATA_DIR``, else ``.casebound``.
+
+    Returns:
+        The environment over ``data_dir/stack.env`` over the defaults.
+    """
+    directory = data_dir or Path(os.environ.get("CASEBOUND_DATA_DIR", ".casebound"))
+    settings = Settings(_env_file=directory / STACK_ENV)  # pyright: ignore[reportCallIssue]
+    return settings.model_copy(update={"data_dir": directory})

@@ -1,0 +1,68 @@
+"""Fixtures around the embedded stack. Every pytest-xdist worker has its own; nothing is shared between workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.local.data_dir import DataDir
+from services.local.up import running_servers
+from shared.settings import Settings
+from tests.stack import RunningStack, logs, stack_directory, start_stack
+
+# What a developer's shell has set must not reach the tests.
+for _name in [name for name in os.environ if name.startswith(("CASEBOUND_", "OTEL_"))]:
+    del os.environ[_name]
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A directory for a stack of the test's own."""
+    with stack_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """The whole product, started once for each worker; it must stop cleanly at the end."""
+    with stack_directory() as directory:
+        running = start_stack(directory)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers() -> AsyncIterator[Settings]:
+    """Postgres (migrated), NATS and Temporal alone, for tests that run a service in their own process."""
+    with stack_directory() as directory:
+        async with running_servers(DataDir(directory), _Quiet()) as settings:
+            yield settings
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the logs of the servers that a failed test used."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for used in item.funcargs.values():
+            if isinstance(used, RunningStack):
+                report.sections.append(("logs of the stack", used.logs()))
+            elif isinstance(used, Settings):
+                report.sections.append(("logs of the servers", logs(used.data_dir)))
+    return report
+
+
+class _Quiet:
+    def starting(self, names: Sequence[str]) -> None: ...
+
+    def ready(self, name: str, version: str, seconds: float) -> None: ...
+
+    def note(self, sentence: str) -> None: ...
