@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/pip -qq --disable-pip-version-check --no-input
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 # What is there for development is there for running too.

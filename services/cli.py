@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -52,7 +52,7 @@ def api(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Run the API service alone."""
     from services.api.main import run
 
-    run(_settings(data_dir))
+    _serve(run, data_dir)
 
 
 @app.command()
@@ -60,7 +60,7 @@ def worker(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Run the workflow service alone."""
     from services.workflows.worker import run
 
-    run(_settings(data_dir))
+    _serve(run, data_dir)
 
 
 @app.command()
@@ -68,7 +68,7 @@ def search(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Run the search service alone."""
     from services.search.main import run
 
-    run(_settings(data_dir))
+    _serve(run, data_dir)
 
 
 @app.command()
@@ -76,7 +76,7 @@ def notifier(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Run the notifier alone."""
     from services.notifier.main import run
 
-    run(_settings(data_dir))
+    _serve(run, data_dir)
 
 
 @app.command()
@@ -170,6 +170,11 @@ def doctor(data_dir: DataDir = DEFAULT_DIR) -> None:
 def main() -> None:
     """Entry point of ``casebound``."""
     app()
+
+
+def _serve(run: Callable[[Settings], None], data_dir: Path) -> NoReturn:
+    run(_settings(data_dir))
+    _leave(0)
 
 
 def _settings(data_dir: Path) -> Settings:

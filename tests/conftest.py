@@ -41,7 +41,7 @@ def stack() -> Iterator[RunningStack]:
 async def servers() -> AsyncIterator[Settings]:
     """Postgres (migrated), NATS and Temporal alone, for tests that run a service in their own process."""
     with stack_directory() as directory:
-        async with running_servers(DataDir(directory), _Quiet()) as settings:
+        async with running_servers(DataDir(directory), Quiet()) as settings:
             yield settings
 
 
@@ -60,7 +60,7 @@ def pytest_runtest_makereport(
     return report
 
 
-class _Quiet:
+class Quiet:
     def starting(self, names: Sequence[str]) -> None: ...
 
     def ready(self, name: str, version: str, seconds: float) -> None: ...

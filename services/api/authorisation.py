@@ -1,4 +1,4 @@
-"""Who may ask for what, as one table: role × action. Which cases they see at all is ``visibility.py``'s business.
+"""Who may ask for what, as one table: role by action. Which cases they see at all is ``visibility.py``'s business.
 
 What is possible in a case's status is the lifecycle's (``shared/domain/lifecycle.py``): an action is offered where
 both agree.
@@ -12,7 +12,7 @@ from enum import StrEnum
 from services.api.callers import Caller
 from services.api.problems import Problem
 from shared.domain.case import ActorKind
-from shared.domain.lifecycle import Action as A
+from shared.domain.lifecycle import Action
 
 
 class Access(StrEnum):
@@ -36,30 +36,30 @@ class Rule:
 EVERYBODY, STAFF_ALONE, CUSTOMERS_ALONE = frozenset({CUSTOMER, STAFF}), frozenset({STAFF}), frozenset({CUSTOMER})
 
 # fmt: off
-TABLE: dict[Access | A, Rule] = {
+TABLE: dict[Access | Action, Rule] = {
     #                      people            a service's scope
     Access.OPEN:      Rule(EVERYBODY,        "case.open"),
     Access.READ:      Rule(EVERYBODY,        "case.read"),
-    A.COMMENT:        Rule(EVERYBODY,        "case.comment"),
-    A.NOTE:           Rule(STAFF_ALONE,      "case.note"),
-    A.ASK:            Rule(STAFF_ALONE,      "case.comment"),
-    A.SOLVE:          Rule(CUSTOMERS_ALONE,  "case.close"),
-    A.ASSIGN:         Rule(STAFF_ALONE,      "case.assign"),
-    A.EDIT:           Rule(EVERYBODY,        "case.edit"),
-    A.ESCALATE:       Rule(EVERYBODY,        "case.escalate"),
-    A.REQUEST_CLOSE:  Rule(CUSTOMERS_ALONE,  "case.close"),
-    A.RESOLVE:        Rule(STAFF_ALONE,      "case.resolve"),
-    A.ACCEPT:         Rule(CUSTOMERS_ALONE,  "case.close"),
-    A.REJECT:         Rule(CUSTOMERS_ALONE,  "case.close"),
-    A.CLOSE:          Rule(EVERYBODY,        "case.close"),
-    A.REOPEN:         Rule(EVERYBODY,        "case.reopen"),
-    A.SURVEY:         Rule(CUSTOMERS_ALONE,  "case.close"),
-    A.FOLLOW_UP:      Rule(EVERYBODY,        "case.open"),
+    Action.COMMENT:        Rule(EVERYBODY,        "case.comment"),
+    Action.NOTE:           Rule(STAFF_ALONE,      "case.note"),
+    Action.ASK:            Rule(STAFF_ALONE,      "case.comment"),
+    Action.SOLVE:          Rule(CUSTOMERS_ALONE,  "case.close"),
+    Action.ASSIGN:         Rule(STAFF_ALONE,      "case.assign"),
+    Action.EDIT:           Rule(EVERYBODY,        "case.edit"),
+    Action.ESCALATE:       Rule(EVERYBODY,        "case.escalate"),
+    Action.REQUEST_CLOSE:  Rule(CUSTOMERS_ALONE,  "case.close"),
+    Action.RESOLVE:        Rule(STAFF_ALONE,      "case.resolve"),
+    Action.ACCEPT:         Rule(CUSTOMERS_ALONE,  "case.close"),
+    Action.REJECT:         Rule(CUSTOMERS_ALONE,  "case.close"),
+    Action.CLOSE:          Rule(EVERYBODY,        "case.close"),
+    Action.REOPEN:         Rule(EVERYBODY,        "case.reopen"),
+    Action.SURVEY:         Rule(CUSTOMERS_ALONE,  "case.close"),
+    Action.FOLLOW_UP:      Rule(EVERYBODY,        "case.open"),
 }
 # fmt: on
 
 
-def may(caller: Caller, action: Access | A) -> bool:
+def may(caller: Caller, action: Access | Action) -> bool:
     """Whether the table lets the caller ask for it. What the table does not name, nobody may."""
     rule = TABLE.get(action)
     if rule is None:
@@ -67,7 +67,7 @@ def may(caller: Caller, action: Access | A) -> bool:
     return rule.scope in caller.scopes if caller.kind is ActorKind.SERVICE else caller.kind in rule.people
 
 
-def require(caller: Caller, action: Access | A) -> None:
+def require(caller: Caller, action: Access | Action) -> None:
     """Let the caller ask for it.
 
     Raises:
@@ -75,7 +75,7 @@ def require(caller: Caller, action: Access | A) -> None:
     """
     if may(caller, action):
         return
-    wanted = {Access.OPEN: "open cases", Access.READ: "read cases"}.get(action) or f"use «{action}»"  # type: ignore[call-overload]
+    wanted = f"{action} cases" if isinstance(action, Access) else f"use «{action}»"
     if caller.kind is ActorKind.SERVICE:
         scope = TABLE[action].scope
         raise Problem(

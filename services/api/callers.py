@@ -148,7 +148,7 @@ async def _service(session: AsyncSession, identity: Identity, slug: str) -> Call
     )
 
 
-def _person_on_desk(email: str, slug: str) -> Select[tuple[Desk, str, str | None, list[list[str]] | None]]:
+def _person_on_desk(email: str, slug: str) -> Select[Desk, str, str | None, list[list[str]] | None]:
     pair = func.json_build_array(Account.key, AccountMember.role)
     memberships = (
         select(func.json_agg(aggregate_order_by(pair, Account.key)))

@@ -44,8 +44,8 @@ from shared.telemetry.metrics import door_queue_depth
 from shared.temporal.cases import search_attributes
 
 COMMANDS_PER_UPDATE = 100
-BYTES_PER_UPDATE = 1_000_000
-"""Temporal refuses payloads over 2 MB."""
+BYTES_PER_UPDATE = 400_000
+"""Temporal warns of payloads over 512 KB and refuses those over 2 MB."""
 RETRY_FIRST, RETRY_MOST = 0.05, 1.0
 _PASSING = frozenset(
     {

@@ -17,7 +17,7 @@ from shared.contracts.subjects import SEARCH_QUERY
 if TYPE_CHECKING:
     from nats.aio.client import Client as NatsClient
 
-_TIMEOUT = 5.0
+_TIMEOUT = 6.0  # longer than a service's own check of what it needs
 
 
 async def postgres_version(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.local.errors import StackError
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from temporalio.client import WorkflowHandle
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d{1,9})([smhd])")
-_BUSINESS_DAYS = re.compile(r"(\d{1,4})bd")
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+_BUSINESS_DAYS = re.compile(r"([0-9]{1,4})bd")
 _ARRIVAL_TIMEOUT = 120.0
 _SETTLE_POLL, _SETTLE_POLLS = 0.4, 25
 
@@ -34,9 +34,11 @@ def parse_duration(text: str) -> timedelta:
     if match is None or int(match[1]) == 0:
         raise StackError(f"{text!r} is not a duration: write a whole number and s, m, h or d, as in 90s, 36h, 4d")
     try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        datetime.now(UTC) + duration
     except OverflowError:
         raise StackError(f"{text!r} is too long a time") from None
+    return duration
 
 
 def fast_forward(settings: Settings, desk: str, number: int, duration: str) -> str:
@@ -106,7 +108,24 @@ async def _settle(handle: WorkflowHandle[Any, Any]) -> None:
 
 
 async def desk_window_end(settings: Settings, desk: str, start: datetime, business_days: int) -> datetime:
-    """The end of a window of business days by a desk's calendar, read from the database."""
-    from shared.desks import load_calendar
+    """The end of a window of business days by a desk's calendar (desk-rules Windows).
 
-    return (await load_calendar(settings, desk)).window_end(start, business_days)
+    Raises:
+        StackError: there is no such desk.
+    """
+    from sqlalchemy import select
+
+    from shared.db.engine import Database
+    from shared.db.models import Desk
+    from shared.holiday_lists import build_calendar
+
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        async with database.read() as session:
+            found = await session.scalar(select(Desk).where(Desk.slug == desk))
+    finally:
+        await database.close()
+    if found is None:
+        raise StackError(f"there is no desk {desk}")
+    calendar = build_calendar(found.timezone, found.workdays, found.holidays, around=start)
+    return calendar.window_end(start, business_days)

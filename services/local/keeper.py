@@ -13,7 +13,7 @@ from services.local.errors import StackError, UnreachableError
 from services.local.part import Part
 
 _POLL = 0.05
-_PROBE_TIMEOUT = 5.0
+_PROBE_TIMEOUT = 8.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 4.0
 _STEADY = 30.0
 """Seconds of running after which a process that dies is started again without a growing delay."""

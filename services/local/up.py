@@ -71,7 +71,8 @@ async def _run(directory: DataDir, port: int, progress: _Progress, *, demo: bool
     """Start, wait for a signal, stop; a signal while starting stops what has been started."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
     for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, asked.set)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # under nohup it stays ignored
+            loop.add_signal_handler(number, asked.set)
     directory.stack_json.unlink(missing_ok=True)
     supervisor = Supervisor(directory, progress)
     serving = asyncio.create_task(_serve(directory, port, supervisor, progress, demo=demo))

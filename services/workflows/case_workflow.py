@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from shared.contracts.events import STATES
@@ -181,7 +181,7 @@ class CaseWorkflow:
         if draft.events:
             try:
                 answer = await self._record(draft)
-            except ActivityError:
+            except FailureError:
                 await self._find_the_unrecordable(batch)
                 return
             if answer.ahead:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -28,6 +28,10 @@ from shared.domain.evolution import evolve
 from shared.domain.refusals import Refusal
 from shared.holiday_lists import build_calendar
 from shared.telemetry import current_traceparent, span
+
+
+_PASSING = (InterfaceError, InternalError, OperationalError, ProgrammingError, OSError, TimeoutError)
+"""Troubles of the database or of its schema, which end by themselves; anything else lies in what is to be recorded."""
 
 
 class _RecordIsAheadError(Exception):
@@ -65,8 +69,10 @@ class Recorder:
         except (_RecordIsAheadError, IntegrityError):
             async with self._database.read() as session:
                 return RecordAnswer(ahead=await _ahead(session, case_id, request.events))
-        except DataError as error:
-            raise ApplicationError(str(error.orig), type=UNRECORDABLE, non_retryable=True) from error
+        except _PASSING:
+            raise
+        except Exception as error:
+            raise ApplicationError(repr(error), type=UNRECORDABLE, non_retryable=True) from error
         self._committed()
         return answer
 

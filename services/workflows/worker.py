@@ -30,6 +30,11 @@ PASSED_THROUGH = ("shared", "pydantic", "pydantic_core", "annotated_types", "ope
 _log = get_logger(__name__)
 
 
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """How workflow code is run: in Temporal's sandbox, which refuses what would differ at replay."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
 def make_worker(client: Client, recorder: Recorder, task_queue: str = TASK_QUEUE) -> Worker:
     """The Temporal worker for cases.
 
@@ -38,13 +43,12 @@ def make_worker(client: Client, recorder: Recorder, task_queue: str = TASK_QUEUE
         recorder: records what the workflows decide.
         task_queue: other than the default only in tests.
     """
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[CaseWorkflow],
         activities=[recorder.record],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
         max_concurrent_local_activities=50,
         max_cached_workflows=2_000,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, get_args
@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from shared.domain.case import CaseState
+from shared.domain.checks import is_storable, unstorable
 from shared.domain.commands import Command, Elapse, RecordRejection
 from shared.domain.events import Event
 from shared.domain.policy import Policy
@@ -182,6 +183,8 @@ def parse_command(data: Mapping[str, Any]) -> ParsedCommand | Refusal:
     """
     if not isinstance(data.get("name"), str):
         return Refusal(code=RefusalCode.MALFORMED, detail="A command is an object with a name, a command_id, an actor.")
+    if not is_storable(data):
+        return unstorable()
     values = {key: value for key, value in data.items() if key != "traceparent"}
     known = _KNOWN_FIELDS.get(values["name"])
     if known is None:
@@ -192,25 +195,12 @@ def parse_command(data: Mapping[str, Any]) -> ParsedCommand | Refusal:
             detail=f"Unknown: {', '.join(map(str, unknown))[:200]}. Allowed are: {_allowed(frozenset(known))}.",
             fields=tuple(unknown),
         )
-    if "\0" in "".join(_texts(values)):
-        return Refusal(code=RefusalCode.MALFORMED, detail="Text must not contain the character NUL.")
     try:
         command = _COMMANDS.validate_python(values)
     except ValidationError as error:
         return _malformed(error)
     traceparent = data.get("traceparent")
     return ParsedCommand(command=command, traceparent=traceparent if isinstance(traceparent, str) else None)
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _texts(part)
 
 
 def _malformed(error: ValidationError) -> Refusal:

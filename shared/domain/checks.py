@@ -12,6 +12,7 @@ from shared.domain.limits import (
     CC_MAX_ADDRESSES,
     COMMAND_ID_MAX_CHARACTERS,
     FIELD_MAX_CHARACTERS,
+    LARGEST_ANSWER,
     LARGEST_NUMBER,
     SUBJECT_MAX_CHARACTERS,
     TEXT_MAX_BYTES,
@@ -20,6 +21,8 @@ from shared.domain.policy import Policy
 from shared.domain.refusals import Refusal, RefusalCode
 
 _ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL and half characters: neither the record nor the wire takes them."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TEXTS = ("description", "body", "comment", "reason", "summary", "root_cause", "q1", "q2")
 _FIELDS = ("product", "type", "severity", "impact", "account", "environment", "internal_reference", "resolution_type")
@@ -42,7 +45,29 @@ def invalid_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(address for address in addresses if not _ADDRESS.fullmatch(address))
 
 
+def is_storable(value: object) -> bool:
+    """Whether every text in it, keys included, can be sent and recorded."""
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str) and _UNSTORABLE.search(part):
+            return False
+        if isinstance(part, Mapping | list | tuple):
+            left.extend(part)
+        if isinstance(part, Mapping):
+            left.extend(part.values())
+    return True
+
+
+def unstorable() -> Refusal:
+    """The refusal of a text that is not ``is_storable``."""
+    return _refuse(RefusalCode.MALFORMED, "Text must contain neither NUL nor half of a surrogate pair.")
+
+
 def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
+    values = _fields_of(command)
+    if not is_storable((values, command.command_id, command.actor.email, command.actor.name)):
+        yield unstorable()
     if not command.command_id.strip():
         yield _refuse(
             RefusalCode.MALFORMED, "command_id: give an id of your own choice, new for each command.", "command_id"
@@ -57,7 +82,6 @@ def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
         yield from _not_editable(command)
     if isinstance(command, c.Comment):
         yield from _contradictory(command)
-    values = _fields_of(command)
     for name in _FIELDS:
         yield from _too_long(name, values.get(name), FIELD_MAX_CHARACTERS)
     for name in _TEXTS:
@@ -65,9 +89,9 @@ def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
     yield from _bad_addresses(values)
     yield from _bad_attachments(values)
     for name in ("follow_up_of", "number", "in_reply_to"):
-        number = values.get(name)
-        if isinstance(number, int) and not 1 <= number <= LARGEST_NUMBER:
-            yield _refuse(RefusalCode.MALFORMED, f"{name}: {number} is not a number of a case or an event.", name)
+        yield from _out_of_range(name, values.get(name), 1, LARGEST_NUMBER)
+    for name in ("q1", "q2"):
+        yield from _out_of_range(name, values.get(name), 0, LARGEST_ANSWER)
 
 
 def _fields_of(command: c.Command) -> Mapping[str, object]:
@@ -116,6 +140,11 @@ def _too_large(name: str, value: object) -> Iterator[Refusal]:
     size = len(value.encode(errors="surrogatepass")) if isinstance(value, str) else 0
     if size > TEXT_MAX_BYTES:
         yield _refuse(RefusalCode.TOO_LONG, f"{name}: {size} bytes; at most {TEXT_MAX_BYTES} (64 KiB).", name)
+
+
+def _out_of_range(name: str, value: object, lowest: int, highest: int) -> Iterator[Refusal]:
+    if isinstance(value, int) and not lowest <= value <= highest:
+        yield _refuse(RefusalCode.MALFORMED, f"{name}: give a whole number from {lowest} to {highest}.", name)
 
 
 def _bad_attachments(values: Mapping[str, object]) -> Iterator[Refusal]:

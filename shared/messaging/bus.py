@@ -40,11 +40,18 @@ class Bus:
         self.nc = nc
         self.js = js
         self.replicas = replicas
+        self.closing = False
         self.on_reconnect: set[Callable[[], None]] = set()
         """Called whenever the connection is back: the server has forgotten what was asked of it before."""
 
+    @property
+    def epoch(self) -> int:
+        """How often the connection has been lost and made again."""
+        return self.nc.stats["reconnects"]
+
     async def close(self) -> None:
         """Send what is buffered, then disconnect."""
+        self.closing = True
         if self.nc.is_closed:
             return
         if self.nc.is_connected:
@@ -63,17 +70,18 @@ async def connect(settings: Settings, name: str) -> Bus:
     Raises:
         BusUnavailableError: no server answered within 30 seconds.
     """
-    listeners: list[Bus] = []
+    made: list[Bus] = []
     last_error: list[Exception] = []
 
     async def reconnected() -> None:
         _log.info("NATS is back")
-        for bus in listeners:
+        for bus in made:
             for wake in tuple(bus.on_reconnect):
                 wake()
 
     async def disconnected() -> None:
-        _log.warning("connection to NATS lost; reconnecting")
+        if not any(bus.closing for bus in made):
+            _log.warning("connection to NATS lost; reconnecting")
 
     async def failed(error: Exception) -> None:
         last_error[:] = [error]
@@ -99,7 +107,7 @@ async def connect(settings: Settings, name: str) -> Bus:
             "check that it runs and that CASEBOUND_NATS_URL is right"
         ) from error
     bus = Bus(client, client.jetstream(timeout=5), replicas=getattr(settings, "nats_replicas", 1))
-    listeners.append(bus)
+    made.append(bus)
     return bus
 
 

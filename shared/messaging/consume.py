@@ -170,6 +170,14 @@ async def _work(consumer: _Consumer, pull: Pull, messages: Sequence[Incoming]) -
     for group in _groups(messages):
         await _handle(consumer, group)
         pull.release(group)
+        _stop_if_cancelled()
+
+
+def _stop_if_cancelled() -> None:
+    """Before Python 3.12 ``asyncio.wait_for``, which the NATS client waits with, may swallow a cancellation."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _groups(messages: Sequence[Incoming]) -> Iterator[list[Incoming]]:

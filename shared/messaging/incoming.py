@@ -31,6 +31,7 @@ class Incoming:
     def __init__(self, bus: Bus, consumer: str, message: Msg) -> None:
         self._bus = bus
         self._message = message
+        self._epoch = bus.epoch
         self.consumer = consumer
         self.settled = False
 
@@ -74,6 +75,10 @@ class Incoming:
         """Done with it; returns when the server knows. If it can't be told, it delivers the message again."""
         self.settled = True
         for _ in range(_ACK_ATTEMPTS):
+            if self._epoch != self._bus.epoch:
+                # A server that was killed may have forgotten that it delivered this, and then never confirms.
+                await self._bus.nc.publish(self._message.reply)
+                return
             try:
                 await self._bus.nc.request(self._message.reply, timeout=_ACK_SECONDS)
             except nats.errors.Error:

@@ -49,6 +49,7 @@ class Pull:
         self._inbox = bus.nc.new_inbox()
         self._subscription: Subscription | None = None
         self._waiting: deque[Incoming] = deque()
+        self._stale: list[Incoming] = []
         self._held: dict[int, Incoming] = {}
         self._request = 0
         self._expected = 0
@@ -77,7 +78,9 @@ class Pull:
             self._held.pop(incoming.stream_seq, None)
 
     def forget_request(self) -> None:
-        """The connection was lost: the server has forgotten our request, so that it has to be made again."""
+        """The connection was lost: the server has forgotten our request, and perhaps what it had sent us."""
+        self._stale.extend(self._waiting)
+        self._waiting.clear()
         self._expected = 0
         self._request += 1
         self._changed.set()
@@ -110,6 +113,7 @@ class Pull:
             raise PullLostError(f"no sign of life from consumer {self._durable} for {_SILENCE_SECONDS} s")
 
     async def _ask(self) -> None:
+        await self._give_back_stale()
         self._request += 1
         self._expected = self._batch
         self._heard_at = _now()
@@ -119,6 +123,12 @@ class Pull:
             "idle_heartbeat": _HEARTBEAT_SECONDS * _NANOSECONDS,
         }
         await self._bus.nc.publish(self._next, json.dumps(request).encode(), reply=f"{self._inbox}.{self._request}")
+
+    async def _give_back_stale(self) -> None:
+        stale, self._stale = self._stale, []
+        self.release(stale)
+        for incoming in stale:
+            await incoming.retry(0)
 
     async def _change(self, deadline: float) -> bool:
         """Wait until something arrives; False if nothing did before ``deadline``."""

@@ -24,7 +24,7 @@ from shared.domain.refusals import Refusal
 from tests.domain.strategies import ACTORS, MICROSECOND, MONDAY, Case, actors, commands, opening, request, steps
 
 STAFF_SIDE = (ActorKind.STAFF, ActorKind.SERVICE)
-BLANKS = {"attachments": ()}
+BLANKS: dict[str, Any] = {"attachments": ()}
 
 
 class AnyCase(RuleBasedStateMachine):

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from services.local.programs import installed
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM, case_event
@@ -129,8 +130,12 @@ def words(messages: Sequence[Incoming]) -> list[str]:
 
 
 async def settled(on: Bus, durable: str = "tester") -> bool:
-    info = await on.js.consumer_info(CASES_STREAM, durable)
-    return bool(info.num_pending == 0 and info.num_ack_pending == 0)
+    try:
+        info = await on.js.consumer_info(CASES_STREAM, durable)
+    except NotFoundError:
+        return False
+    heard_anything = info.delivered is not None and info.delivered.stream_seq > 0
+    return bool(heard_anything and info.num_pending == 0 and info.num_ack_pending == 0)
 
 
 class Listener:
@@ -176,6 +181,7 @@ async def test_messages_come_in_order_in_batches_and_a_durable_remembers_its_pla
     first, second = Listener(), Listener()
     async with running(listen(nats, first, batch=40)):
         await until(lambda: len(first.heard) == 100)
+        await until(lambda: settled(nats))
     assert first.heard == [f"w{n}" for n in range(100)]
     assert max(map(len, first.batches)) == 40
     await say(nats, "later")
@@ -229,7 +235,7 @@ async def test_nothing_is_lost_when_the_server_is_killed_and_comes_back(server: 
 
     async with running(listen(nats, listener, ack_wait=2)), running(publish_all()) as publishing:
         for heard in (50, 200):
-            await until(lambda heard=heard: len(listener.heard) >= heard)  # type: ignore[misc]
+            await until(lambda heard=heard: len(listener.heard) >= heard, 40)  # type: ignore[misc]
             server.kill()
             server.start()
         await until(publishing.done, 60)
@@ -244,6 +250,7 @@ async def test_a_quiet_consumer_hears_again_after_a_restart(server: Server, nats
         await say(nats, "before")
         await until(lambda: listener.heard == ["before"])
         server.kill()
+        await until(lambda: not nats.nc.is_connected)
         server.start()
         await until(lambda: nats.nc.is_connected)
         await say(nats, "after")

@@ -6,8 +6,10 @@ import asyncio
 import http.client
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
+from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -15,8 +17,10 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.local.checks import nats_version, postgres_version, temporal_version
+from services.local.data_dir import DataDir
 from services.local.errors import UnreachableError
-from shared.settings import STACK_ENV, STACK_JSON
+from services.local.ports import choose_ports
+from shared.settings import STACK_ENV, STACK_JSON, load_settings
 from tests.stack import PARTS, RunningStack, casebound, start_stack, wait_for
 
 RESTART_TIMEOUT = 30.0
@@ -126,6 +130,8 @@ async def test_it_stops_without_a_trace_and_goes_on_from_the_same_data(data_dir:
     await asyncio.to_thread(first.stop)
     assert [each for each in children if each.is_running()] == []
 
+    # As after a restart of the machine that came before Postgres could stop: its number is somebody else's now.
+    (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir}/postgres\n")
     second = await asyncio.to_thread(start_stack, data_dir)
     try:
         assert {**second.addresses, "pids": None} == {**before, "pids": None}
@@ -145,6 +151,21 @@ def test_children_end_with_a_killed_supervisor_and_the_next_start_copes(data_dir
     assert alive == []
 
     start_stack(data_dir).stop()
+
+
+@pytest.mark.parametrize("value", ["smtp://me:p'w@host:25", 'say "hi" # not a comment', "back\\slash", " spaces "])
+def test_settings_reach_services_as_they_were_given(data_dir: Path, value: str) -> None:
+    DataDir(data_dir).write_env({"CASEBOUND_MAIL_FROM": value})
+    assert load_settings(data_dir).mail_from == value
+
+
+def test_ports_are_kept_while_free_and_never_given_twice() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        held = taken.getsockname()[1]
+        first = choose_ports(["a", "b", "c"], {"a": held})
+        assert held not in first.values()
+        assert len(set(first.values())) == 3
+        assert choose_ports(["c", "b", "d"], first) == {"c": first["c"], "b": first["b"], "d": ANY}
 
 
 async def _execute(url: str, *statements: str) -> None:

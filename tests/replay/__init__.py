@@ -1,0 +1,4 @@
+from pathlib import Path
+
+HISTORIES = Path(__file__).parent / "histories"
+RULES_VERSION = "v1"

@@ -1,123 +1,14 @@
-"""A worker in the test's own process, on real servers: the door in, Postgres out."""
-
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
 import pytest_asyncio
-from sqlalchemy import select
-from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import TimeSkipper
 
-from services.api.door import CaseAddress, Door
-from services.workflows.record import Recorder
-from services.workflows.worker import make_worker
-from shared.contracts.workflow import CaseRun, Outcome, workflow_id
-from shared.db.cases import POLICIES
-from shared.db.engine import Database
-from shared.db.models import Case, CaseEvent, Desk
-from shared.domain.case import Actor, ActorKind
-from shared.domain.commands import Command, Open
-from shared.domain.policy import Policy
-from shared.domain.profiles import STANDARD
 from shared.settings import Settings
-from shared.temporal import connect, ensure_search_attributes
-
-BOB = Actor(kind=ActorKind.CUSTOMER, email="bob@acme.example", name="Bob Acme")
-ADA = Actor(kind=ActorKind.STAFF, email="ada@vendor.example", name="Ada Vendor")
-
-
-def command_id() -> str:
-    return uuid.uuid4().hex
-
-
-@dataclass
-class CaseInTest:
-    """One case, with what a test asks of it."""
-
-    world: World
-    address: CaseAddress
-    policy: Policy
-
-    @property
-    def handle(self) -> WorkflowHandle[Any, Any]:
-        return self.world.client.get_workflow_handle(workflow_id(self.address.desk, self.address.number))
-
-    async def do(self, command: Command) -> Outcome:
-        return await self.world.door.execute(self.address, command)
-
-    async def row(self) -> Case:
-        async with self.world.database.read() as session:
-            return (await session.execute(select(Case).where(Case.id == self.address.case_id))).scalar_one()
-
-    async def events(self) -> list[CaseEvent]:
-        async with self.world.database.read() as session:
-            found = select(CaseEvent).where(CaseEvent.case_id == self.address.case_id).order_by(CaseEvent.seq)
-            return list((await session.scalars(found)).all())
-
-    async def kinds(self) -> list[str]:
-        return [event.kind for event in await self.events()]
-
-    async def fast_forward(self, duration: timedelta) -> None:
-        await TimeSkipper(self.world.client).fast_forward(self.handle, duration)
-
-
-@dataclass
-class World:
-    """Real servers, a worker on them, and a desk."""
-
-    settings: Settings
-    client: Client
-    database: Database
-    door: Door
-    numbers: int = 0
-
-    async def desk(self, policy: Policy, timezone: str = "Europe/London") -> str:
-        slug = f"desk-{uuid.uuid4().hex[:8]}"
-        async with self.database.write() as session:
-            session.add(
-                Desk(
-                    slug=slug,
-                    name=slug,
-                    key="CON",
-                    profile="standard",
-                    policy=POLICIES.dump_python(policy, mode="json"),
-                    policy_version=1,
-                    timezone=timezone,
-                    workdays=["mon", "tue", "wed", "thu", "fri"],
-                    holidays=[],
-                    products=["ERP"],
-                    case_types=["Question"],
-                    severities=["High", "Low"],
-                    contacts=[],
-                )
-            )
-        return slug
-
-    def run_of(self, desk: str, policy: Policy) -> CaseRun:
-        self.numbers += 1
-        return CaseRun(case_id=str(uuid.uuid4()), desk=desk, number=self.numbers, policy=policy, policy_version=1)
-
-    async def open(self, policy: Policy = STANDARD, **fields: Any) -> CaseInTest:
-        run = self.run_of(await self.desk(policy), policy)
-        values = {"subject": "Printer on fire", "description": "It burns.", "reporter": BOB.email, **fields}
-        outcome = await self.door.open(run, Open(command_id=command_id(), actor=BOB, **values))
-        assert outcome.accepted, outcome
-        return CaseInTest(self, CaseAddress(run.desk, run.number, uuid.UUID(run.case_id)), policy)
+from tests.world import World, open_world
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def world(servers: Settings) -> AsyncIterator[World]:
-    client = await connect(servers)
-    await ensure_search_attributes(client)
-    database = Database(servers.database_url)
-    recorder = Recorder(database, committed=lambda: None)
-    async with make_worker(client, recorder):
-        door = Door(client, database, timeout=20)
-        yield World(servers, client, database, door)
-        await door.close()
-    await database.close()
+    async with open_world(servers) as opened:
+        yield opened

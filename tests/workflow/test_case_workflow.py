@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from shared.domain import commands as c
-from tests.workflow.conftest import ADA, BOB, World, command_id
+from tests.world import ADA, BOB, World, command_id
 
 
 async def test_a_command_is_answered_once_it_is_recorded(world: World) -> None:

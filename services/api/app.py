@@ -1,0 +1,100 @@
+"""The composition root: what the API consists of, and how it is wired."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+from services.api import errors, health
+from services.api.actions.endpoints import router as actions
+from services.api.auth import DOCUMENTED_SCHEMES
+from services.api.cases.endpoints import router as cases
+from services.api.comments.endpoints import router as comments
+from services.api.context import Context
+from services.api.door import Door
+from services.api.events.endpoints import router as events
+from services.api.events.hub import EventHub
+from services.api.mailbox.endpoints import router as mailbox
+from services.api.nats_link import NatsLink
+from services.api.openapi import DESCRIPTION, TAGS, install_openapi
+from services.api.policies.endpoints import router as policies
+from services.api.problems import MEANINGS, not_found
+from services.api.sessions.endpoints import router as sessions
+from services.api.sessions.limiter import AttemptLimiter
+from shared.db.engine import Database
+from shared.settings import Settings
+from shared.telemetry.instrument import fastapi_telemetry, instrument_app, instrument_engine
+from shared.temporal import connect as connect_to_temporal
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Of JSON: the longest text of a form may be 64 KiB, and JSON can write each byte of it in six."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application. Nothing is connected before it is started.
+
+    Args:
+        settings: of the stack.
+    """
+    app = FastAPI(
+        title="Casebound",
+        version=version("casebound"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lambda app: _connected(app, settings),
+        redoc_url=None,
+        telemetry=fastapi_telemetry(),
+        max_body_size=MAX_BODY_BYTES,
+    )
+    instrument_app(app)
+    errors.install(app)
+    install_openapi(app)
+    desk = APIRouter(prefix="/api/v1/desks/{desk}", dependencies=DOCUMENTED_SCHEMES)
+    for router in (cases, comments, actions, events, policies):
+        desk.include_router(router)
+    app.include_router(desk)
+    app.include_router(sessions)
+    app.include_router(health.router)
+    if settings.development:
+        app.include_router(mailbox)
+    app.add_api_route("/", _home, include_in_schema=False)
+    app.add_api_route("/problems/{code}", _meaning, include_in_schema=False)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    database = Database(settings.database_url)
+    instrument_engine(database.engine)
+    temporal = await connect_to_temporal(settings, lazy=True)
+    door = Door(temporal, database, settings.command_timeout)
+    try:
+        async with NatsLink(settings).kept() as nats, EventHub(nats).running() as hub:
+            app.state.context = Context(
+                settings=settings,
+                database=database,
+                temporal=temporal,
+                door=door,
+                nats=nats,
+                hub=hub,
+                log_ins=AttemptLimiter(),
+            )
+            yield
+            await door.close()
+    finally:
+        await database.close()
+
+
+async def _home() -> RedirectResponse:
+    return RedirectResponse("/docs")
+
+
+async def _meaning(code: str) -> PlainTextResponse:
+    meaning = MEANINGS.get(code)
+    if meaning is None:
+        raise not_found(f"problem «{code[:50]}»")
+    return PlainTextResponse(f"{meaning.title} (HTTP {meaning.status}, code {code})\n\n{meaning.advice}\n")

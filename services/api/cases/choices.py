@@ -1,0 +1,120 @@
+"""Checking what a form says against the desk's lists and accounts; filling in what has one possible value."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.callers import Caller, DeskView
+from services.api.problems import FieldError
+from shared.db.models import Account, AccountMember, Attachment, Person
+
+_SHOWN = 50
+"""How many allowed values an error lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account as a form needs it."""
+
+    key: str
+    environments: Sequence[str]
+    members: frozenset[str]
+
+
+async def load_accounts(session: AsyncSession, desk: DeskView, keys: Collection[str]) -> dict[str, AccountView]:
+    """Those of the desk's accounts that have these keys."""
+    query = (
+        select(Account.key, Account.environments, Person.email)
+        .outerjoin(AccountMember, AccountMember.account_id == Account.id)
+        .outerjoin(Person, Person.id == AccountMember.person_id)
+        .where(Account.desk_id == desk.id, Account.key.in_(keys))
+    )
+    found: dict[str, tuple[Sequence[str], set[str]]] = {}
+    for key, environments, email in await session.execute(query):
+        found.setdefault(key, (environments, set()))[1].update([email] if email else [])
+    return {key: AccountView(key, environments, frozenset(members)) for key, (environments, members) in found.items()}
+
+
+async def possible_accounts(
+    session: AsyncSession, caller: Caller, account: str | None, contact: str | None
+) -> dict[str, AccountView]:
+    """The accounts that a case of the caller's may belong to: for customers theirs, for others the one they mean."""
+    if caller.is_customer:
+        return await load_accounts(session, caller.desk, caller.accounts)
+    if account:
+        return await load_accounts(session, caller.desk, [account])
+    if contact is None:
+        return {}
+    of_contact = select(Account.key).join(AccountMember).join(Person)
+    keys = await session.scalars(of_contact.where(Account.desk_id == caller.desk.id, Person.email == contact))
+    return await load_accounts(session, caller.desk, keys.all())
+
+
+async def account_keys(session: AsyncSession, desk: DeskView) -> list[str]:
+    """Keys to name in an error."""
+    query = select(Account.key).where(Account.desk_id == desk.id).order_by(Account.key)
+    return list(await session.scalars(query.limit(_SHOWN)))
+
+
+def check_lists(desk: DeskView, values: Mapping[str, Any]) -> Iterable[FieldError]:
+    """What is in none of the desk's lists."""
+    lists = {"product": desk.products, "type": desk.case_types, "severity": desk.severities}
+    plural = {"product": "products", "type": "case types", "severity": "severities"}
+    for name, allowed in lists.items():
+        value = values.get(name)
+        if value is not None and value not in allowed:
+            yield FieldError(
+                field=name, message=f"«{value}» is not one of this desk's {plural[name]}.", allowed=allowed[:_SHOWN]
+            )
+
+
+def check_environment(account: AccountView | None, environment: str | None) -> Iterable[FieldError]:
+    """An environment is one of the account's."""
+    if environment is None:
+        return
+    if account is None:
+        yield FieldError(field="environment", message="An environment belongs to an account; give the account too.")
+    elif environment not in account.environments:
+        yield FieldError(
+            field="environment",
+            message=f"«{environment}» is not an environment of the account {account.key}.",
+            allowed=list(account.environments)[:_SHOWN],
+        )
+
+
+def check_contact(caller: Caller, accounts: Collection[AccountView], contact: str | None) -> Iterable[FieldError]:
+    """A contact is a member of the account, or of one of those that it may be (desk-rules M4)."""
+    members = {member for account in accounts for member in account.members}
+    if contact is None or contact in members:
+        return
+    where = f"the account {next(iter(accounts)).key}" if len(accounts) == 1 else "any account this case may belong to"
+    yield FieldError(
+        field="contact",
+        message=f"«{contact}» is not a member of {where}.",
+        allowed=sorted(members)[:_SHOWN] if members and (caller.is_customer or len(accounts) == 1) else None,
+    )
+
+
+async def check_attachments(session: AsyncSession, caller: Caller, ids: Sequence[uuid.UUID]) -> list[FieldError]:
+    """Files must have been uploaded by the caller and belong to no case yet."""
+    if not ids:
+        return []
+    query = select(Attachment.id).where(
+        Attachment.id.in_(ids),
+        Attachment.desk_id == caller.desk.id,
+        Attachment.uploaded_by == (caller.email or caller.name),
+        Attachment.case_id.is_(None),
+        Attachment.removed_at.is_(None),
+    )
+    known = set(await session.scalars(query))
+    return [
+        FieldError(field=f"attachments.{index}", message=f"You have uploaded no file {attachment} that is still free.")
+        for index, attachment in enumerate(ids)
+        if attachment not in known
+    ]

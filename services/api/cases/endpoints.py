@@ -1,0 +1,88 @@
+"""Opening, listing, reading and changing cases."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.answers import Answer, Json
+from services.api.auth import CallerHere
+from services.api.authorisation import Access, require
+from services.api.cases.editing import prepare_edit
+from services.api.cases.filters import ListQuery
+from services.api.cases.listing import list_cases
+from services.api.cases.opening import follow_up, open_case
+from services.api.cases.records import CaseRecord, find_case, names_of
+from services.api.cases.representation import represent
+from services.api.cases.schemas import CaseChanges, CaseList, CaseOut, NewCase, NewFollowUp
+from services.api.commands import Asking, AskingHere, command_on_case
+from services.api.context import Ctx
+from services.api.problems import documented
+from shared.contracts.workflow import Outcome
+from shared.domain.commands import Edit
+from shared.domain.lifecycle import Action
+
+router = APIRouter(tags=["cases"])
+
+CaseNumber = Annotated[str, Path(description="Number of the case, as in `12` or `CON-12`.", examples=["12"])]
+
+
+async def case_answer(asking: Asking, record: CaseRecord, _outcome: Outcome, _command_id: str) -> Answer:
+    """200 with the case as it is now, the caller's own change included."""
+    async with asking.context.database.read() as session:
+        now = await find_case(session, asking.caller, record.number)
+        names = await names_of(session, [now])
+    return Answer(200, represent(asking.caller, now, names).model_dump(mode="json"))
+
+
+@router.post("/cases", status_code=201, response_model=CaseOut, responses=documented(401, 403, 404, 409, 413, 422, 503))
+async def post_case(form: NewCase, asking: AskingHere) -> JSONResponse:
+    """Open a case. Fields with one possible value fill themselves."""
+    return (await open_case(asking, form)).response()
+
+
+@router.get("/cases", response_model=CaseList, responses=documented(401, 403, 404, 422, 503))
+async def get_cases(query: Annotated[ListQuery, Query()], caller: CallerHere, context: Ctx) -> JSONResponse:
+    """List the cases that one may see, the last updated first."""
+    require(caller, Access.READ)
+    page = (await list_cases(context, caller, query)).model_dump(mode="json")
+    if page["stale"] is None:
+        del page["stale"]
+    return Json(page)
+
+
+@router.get("/cases/{number}", response_model=CaseOut, responses=documented(401, 403, 404, 503))
+async def get_case(number: CaseNumber, caller: CallerHere, context: Ctx) -> JSONResponse:
+    """Read a case."""
+    require(caller, Access.READ)
+    async with context.database.read() as session:
+        record = await find_case(session, caller, number)
+        names = await names_of(session, [record])
+    return Json(represent(caller, record, names).model_dump(mode="json"))
+
+
+@router.patch("/cases/{number}", response_model=CaseOut, responses=documented(401, 403, 404, 409, 413, 422, 503))
+async def patch_case(number: CaseNumber, form: CaseChanges, asking: AskingHere) -> JSONResponse:
+    """Change fields of a case; null empties one."""
+
+    async def prepare(session: AsyncSession, record: CaseRecord) -> Edit:
+        return await prepare_edit(session, asking.caller, record, form)
+
+    async def respond(record: CaseRecord, outcome: Outcome, command_id: str) -> Answer:
+        return await case_answer(asking, record, outcome, command_id)
+
+    return (await command_on_case(asking, number, Action.EDIT, prepare, respond)).response()
+
+
+@router.post(
+    "/cases/{number}/follow-up",
+    status_code=201,
+    response_model=CaseOut,
+    responses=documented(401, 403, 404, 409, 413, 422, 503),
+)
+async def post_follow_up(number: CaseNumber, form: NewFollowUp, asking: AskingHere) -> JSONResponse:
+    """Open a case that follows a sealed one, linked both ways; what is left out is copied from that one."""
+    return (await follow_up(asking, number, form)).response()

@@ -1,0 +1,106 @@
+"""What a list of cases is asked for, and whether the desk's lists know it."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.api.callers import Caller
+from services.api.cases.schemas import IMPACTS, Line
+from services.api.problems import FieldError, Problem, invalid
+from shared.contracts.search import Filters, SortKey
+from shared.domain.case import Status
+from shared.domain.policy import Policy
+
+SORT_KEYS: tuple[str, ...] = get_args(SortKey)
+NOBODY = "none"
+_VALUES_MAX = 50
+
+
+def _sort(text: str) -> str:
+    if text.removeprefix("-") not in SORT_KEYS:
+        raise ValueError(
+            f"«{text[:50]}» can't be sorted by; choose of {', '.join(SORT_KEYS)}, with - in front to reverse."
+        )
+    return text
+
+
+Values = Annotated[list[Line], Field(max_length=_VALUES_MAX)]
+
+
+class ListQuery(BaseModel):
+    """The query of ``GET /cases``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)] = Field(
+        default="", description="Words that must all occur; the last may be a beginning. Or a case's number."
+    )
+    status: Values = Field(default_factory=list, description="A status, or what the desk calls it, or a group.")
+    product: Values = Field(default_factory=list)
+    type: Values = Field(default_factory=list)
+    severity: Values = Field(default_factory=list)
+    impact: Values = Field(default_factory=list)
+    account: Values = Field(default_factory=list)
+    assignee: list[Annotated[str, StringConstraints(to_lower=True)]] = Field(
+        default_factory=list, max_length=_VALUES_MAX, description=f"Addresses, or `{NOBODY}`."
+    )
+    mine: bool = Field(default=False, description="Only cases one reported, is contact of, copied on or assigned to.")
+    sort: Annotated[str, AfterValidator(_sort)] = Field(
+        default="-updated_at", description=f"One of {', '.join(SORT_KEYS)}; `-` in front for descending."
+    )
+    page: int = Field(default=1, ge=1, le=1_000_000)
+    page_size: int = Field(default=25, ge=1, le=100)
+    after_seq: int | None = Field(
+        default=None, ge=1, lt=2**31, description="The seq of one's own last change: wait until the list knows it."
+    )
+
+
+def resolve_filters(caller: Caller, query: ListQuery) -> Filters:
+    """The filters in canonical values.
+
+    Raises:
+        Problem: 422 for a value that the desk does not have, or ``filter_required``.
+    """
+    desk = caller.desk
+    _require_filters(desk.policy, query)
+    chosen = [(value, _statuses(desk.policy, value)) for value in query.status]
+    errors = [_unknown("status", value, _status_choices(desk.policy)) for value, found in chosen if not found]
+    lists = {"product": desk.products, "type": desk.case_types, "severity": desk.severities, "impact": list(IMPACTS)}
+    for name, allowed in lists.items():
+        errors += [_unknown(name, value, allowed) for value in getattr(query, name) if value not in allowed]
+    if errors:
+        raise invalid(*errors)
+    return Filters(
+        status=list(dict.fromkeys(status.value for _, found in chosen for status in found)),
+        **{name: getattr(query, name) for name in ("product", "type", "severity", "impact", "account", "assignee")},
+        mine=query.mine,
+    )
+
+
+def _require_filters(policy: Policy, query: ListQuery) -> None:
+    missing = [name for name in policy.required_filters if not getattr(query, name, None)]
+    if missing:
+        errors = [FieldError(field=name, message=f"Choose at least one {name}.") for name in missing]
+        detail = f"This desk's lists need a choice of {' and '.join(missing)}; add ?{missing[0]}=… to the address."
+        raise Problem("filter_required", detail, errors=errors)
+
+
+def _statuses(policy: Policy, value: str) -> tuple[Status, ...]:
+    wanted = value.casefold()
+    for status in Status:
+        if status.value == wanted:
+            return (status,)
+    groups = [group.statuses for group in policy.groups() if group.label.casefold() == wanted]
+    if groups:
+        return groups[0]
+    return tuple(status for status in Status if policy.label(status).casefold() == wanted)
+
+
+def _status_choices(policy: Policy) -> list[str]:
+    return [*(status.value for status in Status), *(group.label for group in policy.groups())]
+
+
+def _unknown(name: str, value: str, allowed: list[str]) -> FieldError:
+    return FieldError(field=name, message=f"«{value}» is not a {name} of this desk.", allowed=allowed[:50])

@@ -1,0 +1,237 @@
+"""Opening a case: the form is checked and completed, then the case's workflow is started."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.answers import Answer
+from services.api.authorisation import Access, require
+from services.api.callers import Caller
+from services.api.cases.choices import (
+    AccountView,
+    account_keys,
+    check_attachments,
+    check_contact,
+    check_environment,
+    check_lists,
+    possible_accounts,
+)
+from services.api.cases.records import CaseRecord, find_case, names_of
+from services.api.cases.representation import represent
+from services.api.cases.schemas import NewCase, NewFollowUp
+from services.api.commands import Asking, answered, carry_out, measured
+from services.api.idempotency import claim, keep, kept_answer
+from services.api.problems import FieldError, Problem, invalid
+from services.api.refusals import refused
+from shared.contracts.workflow import CaseRun
+from shared.domain.commands import FollowUp, Open
+from shared.domain.decision import decide, elapsed
+from shared.domain.lifecycle import Action
+from shared.domain.policy import Policy
+from shared.domain.refusals import Refusal
+
+_CASES = uuid.UUID("0d7be3c1-38f4-4b0b-8a52-6b1f6a0f0c55")
+_COPIED = (
+    "product", "type", "severity", "impact", "account", "environment", "contact", "cc", "internal_reference"
+)  # fmt: skip
+
+
+async def open_case(asking: Asking, form: NewCase) -> Answer:
+    """Open a case, once for each ``Idempotency-Key``.
+
+    Args:
+        asking: who opens it.
+        form: with ``follow_up_of`` for one that follows another.
+
+    Returns:
+        201 with the case; or the refusal, where the other case takes no follow-up.
+
+    Raises:
+        Problem: 403, 404, 422, 503.
+    """
+    require(asking.caller, Access.OPEN)
+    database = asking.context.database
+    async with database.read() as session:
+        if kept := await kept_answer(session, asking.caller, asking.once):
+            return kept
+        parent = await _parent(session, asking, form.follow_up_of)
+        command = await prepare(session, asking.caller, form)
+    ticket = await claim(database, asking.caller, asking.once, numbered=True)
+    if isinstance(ticket, Answer):
+        return ticket
+    if ticket.number is None:
+        raise RuntimeError("a claimed opening has a number")
+    try:
+        if parent and ticket.fresh:
+            _may_be_followed(asking.caller, parent)
+        await _start(asking, replace(command, command_id=ticket.command_id), ticket.number)
+        if parent:
+            await _link(asking, parent, ticket.number, ticket.command_id)
+        answer = await _opened(asking, ticket.number)
+    except Problem as problem:
+        if problem.status != 409:
+            raise
+        answer = problem.answer()
+    return await keep(database, asking.caller, asking.once, answer)
+
+
+async def follow_up(asking: Asking, number: str, form: NewFollowUp) -> Answer:
+    """Open a case that follows another; what the form leaves out is copied from that one (desk-rules H11).
+
+    Raises:
+        Problem: as ``open_case``.
+    """
+    require(asking.caller, Action.FOLLOW_UP)
+    async with asking.context.database.read() as session:
+        parent = await find_case(session, asking.caller, number)
+        copied = await _copied(session, asking.caller, parent, form)
+    given = form.model_dump(exclude_unset=True, exclude={"follow_up_of"})
+    subject = form.subject or parent.state.subject
+    complete = NewCase.model_validate({**copied, **given, "subject": subject, "follow_up_of": parent.number})
+    return await open_case(asking, complete)
+
+
+async def prepare(session: AsyncSession, caller: Caller, form: NewCase) -> Open:
+    """Check the form and fill in what has one possible value (desk-rules M2-M7).
+
+    Returns:
+        The command, its id left blank.
+
+    Raises:
+        Problem: 422 that names every field at fault.
+    """
+    accounts = await possible_accounts(session, caller, form.account, form.contact)
+    account = _account(accounts, form)
+    values = form.model_dump(exclude={"attachments"}) | {
+        "account": account.key if account else None,
+        "contact": form.contact or _contact(caller, account),
+        "environment": form.environment or _only(account.environments if account else ()),
+        "reporter": caller.address,
+        "cc": tuple(form.cc),
+        "attachments": tuple(map(str, form.attachments)),
+    }
+    _fill_in_lists(caller, values)
+    errors = [*check_lists(caller.desk, values), *await check_attachments(session, caller, form.attachments)]
+    if form.account and account is None:
+        errors.append(await _unknown_account(session, caller, form.account))
+    else:
+        candidates = [account] if account else list(accounts.values())
+        errors += check_contact(caller, candidates, form.contact)
+        errors += check_environment(account, form.environment)
+    named = {error.field for error in errors}
+    errors += [error for error in _missing(caller.desk.policy, values, accounts) if error.field not in named]
+    if errors:
+        raise invalid(*errors)
+    return Open(command_id="", actor=caller.actor, **values)
+
+
+def _account(accounts: dict[str, AccountView], form: NewCase) -> AccountView | None:
+    if form.account:
+        return accounts.get(form.account)
+    fitting = [each for each in accounts.values() if form.contact is None or form.contact in each.members]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _contact(caller: Caller, account: AccountView | None) -> str | None:
+    if caller.is_customer:
+        return caller.email
+    return _only(sorted(account.members)) if account else None
+
+
+def _only(values: Iterable[str]) -> str | None:
+    several = list(values)
+    return several[0] if len(several) == 1 else None
+
+
+def _fill_in_lists(caller: Caller, values: dict[str, Any]) -> None:
+    lists = {"product": caller.desk.products, "type": caller.desk.case_types, "severity": caller.desk.severities}
+    for name, choices in lists.items():
+        if values[name] is None and name in caller.desk.policy.required_at_opening:
+            values[name] = _only(choices)
+
+
+async def _unknown_account(session: AsyncSession, caller: Caller, key: str) -> FieldError:
+    if caller.is_customer:
+        message, allowed = f"«{key}» is not one of your accounts.", sorted(caller.accounts)
+    else:
+        message, allowed = f"This desk has no account «{key}».", await account_keys(session, caller.desk)
+    return FieldError(field="account", message=message, allowed=allowed)
+
+
+def _missing(policy: Policy, values: dict[str, Any], accounts: dict[str, AccountView]) -> Iterable[FieldError]:
+    allowed: dict[str, list[str]] = {"account": sorted(accounts), "impact": ["High", "Medium", "Low"]}
+    if account := accounts.get(values["account"] or ""):
+        allowed |= {"environment": list(account.environments), "contact": sorted(account.members)}
+    for name in policy.required_at_opening:
+        if not str(values.get(name) or "").strip():
+            yield FieldError(
+                field=name,
+                message=f"{name} is required to open a case on this desk.",
+                allowed=allowed.get(name) or None,
+            )
+
+
+async def _parent(session: AsyncSession, asking: Asking, number: int | None) -> CaseRecord | None:
+    if number is None:
+        return None
+    require(asking.caller, Action.FOLLOW_UP)
+    try:
+        return await find_case(session, asking.caller, number)
+    except Problem:
+        message = f"There is no case {number} on this desk, or you may not see it."
+        raise invalid(FieldError(field="follow_up_of", message=message)) from None
+
+
+def _may_be_followed(caller: Caller, parent: CaseRecord) -> None:
+    """Ask before the new case exists; that the timer which seals the old one may be a moment late does not matter."""
+    state = elapsed(parent.state, parent.policy, parent.now)
+    refusal = decide(state, parent.policy, FollowUp(command_id="", actor=caller.actor, number=0), parent.now)
+    if isinstance(refusal, Refusal):
+        raise refused(caller, parent, refusal)
+
+
+async def _start(asking: Asking, command: Open, number: int) -> None:
+    desk = asking.caller.desk
+    run = CaseRun(
+        case_id=str(uuid.uuid5(_CASES, command.command_id)),
+        desk=desk.slug,
+        number=number,
+        policy=desk.policy,
+        policy_version=desk.policy_version,
+    )
+    async with measured(command.name):
+        outcome = await answered(asking.context.door.open(run, command))
+        if not outcome.accepted:
+            raise refused(asking.caller, None, outcome)
+
+
+async def _link(asking: Asking, parent: CaseRecord, number: int, command_id: str) -> None:
+    """Note the new case on the old one; its own id makes a repetition harmless."""
+    linking = uuid.uuid5(_CASES, f"{command_id}/follow-up").hex
+    command = FollowUp(command_id=linking, actor=asking.caller.actor, number=number)
+    await carry_out(asking, parent, command, fresh=False)
+
+
+async def _opened(asking: Asking, number: int) -> Answer:
+    async with asking.context.database.read() as session:
+        record = await find_case(session, asking.caller, number)
+        names = await names_of(session, [record])
+    return Answer(201, represent(asking.caller, record, names).model_dump(mode="json"))
+
+
+async def _copied(session: AsyncSession, caller: Caller, parent: CaseRecord, form: NewFollowUp) -> dict[str, Any]:
+    """The old case's fields, but for those that the desk or the account no longer offers."""
+    state = parent.state
+    values: dict[str, Any] = {name: getattr(state, name) for name in _COPIED} | {"cc": list(state.cc)}
+    accounts = await possible_accounts(session, caller, state.account, None)
+    account = accounts.get(form.account or state.account or "")
+    stale = {error.field for error in check_lists(caller.desk, values)}
+    stale |= {error.field for error in check_environment(account, state.environment)}
+    stale |= {error.field for error in check_contact(caller, [account] if account else [], state.contact)}
+    stale |= {"account"} if account is None else set()
+    return {name: value for name, value in values.items() if name not in stale and value is not None}

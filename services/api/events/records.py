@@ -1,0 +1,59 @@
+"""Reading what has happened to a case, as far as the caller may see it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.api.answers import rfc3339
+from services.api.callers import Caller
+from shared.db.models import CaseEvent
+from shared.domain.events import STAFF_ONLY
+
+
+def hidden_from(caller: Caller) -> frozenset[str]:
+    """Kinds of events that the caller never sees (desk-rules standard 5)."""
+    return STAFF_ONLY if caller.is_customer else frozenset()
+
+
+def _shown_to(caller: Caller) -> ColumnElement[bool]:
+    hidden = hidden_from(caller)
+    return CaseEvent.kind.not_in(hidden) if hidden else true()
+
+
+async def read_events(
+    session: AsyncSession, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
+) -> list[dict[str, Any]]:
+    """Events after ``after_seq`` in order, at most ``limit``, as they go out."""
+    query = select(CaseEvent).where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
+    rows = await session.scalars(query.order_by(CaseEvent.seq).limit(limit))
+    return [event_out(row) for row in rows]
+
+
+async def event_of_command(session: AsyncSession, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:
+    """The first event that a command caused, as it goes out."""
+    query = select(CaseEvent).where(CaseEvent.case_id == case_id, CaseEvent.command_id == command_id)
+    row = (await session.scalars(query.order_by(CaseEvent.part).limit(1))).one_or_none()
+    return event_out(row) if row else None
+
+
+async def kind_of(session: AsyncSession, case_id: uuid.UUID, seq: int) -> str | None:
+    """What kind event ``seq`` of the case is; None if there is none."""
+    query = select(CaseEvent.kind).where(CaseEvent.case_id == case_id, CaseEvent.seq == seq)
+    return (await session.scalars(query)).one_or_none()
+
+
+def event_out(row: CaseEvent) -> dict[str, Any]:
+    """An event as it goes out: what it adds stands beside what all have."""
+    return {
+        "seq": row.seq,
+        "kind": row.kind,
+        "at": rfc3339(row.at),
+        "actor": row.actor,
+        "command": row.command,
+        "part": row.part,
+        **row.data,
+    }

@@ -1,0 +1,96 @@
+"""Server-sent events: the live events that one caller may see."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+import nats.errors
+import orjson
+
+from services.api.callers import Caller
+from services.api.events.hub import EventHub, Listener, Reset, Streamed
+from services.api.events.records import hidden_from
+from services.api.visibility import may_see
+from shared.messaging.pull import PullLostError
+
+HEARTBEAT_SECONDS: Final = 15.0
+LIFETIME_SECONDS: Final = 3600.0
+"""After that a page reconnects, and what it may see is looked up anew."""
+_HELLO: Final = b"retry: 2000\n: following\n\n"
+_HEARTBEAT: Final = b": still here\n\n"
+_RESET: Final = b'event: reset\ndata: {"detail":"Events may have been missed: reload, then follow from here."}\n\n'
+
+
+async def live(hub: EventHub, caller: Caller, expires_at: datetime, last_seen: int | None) -> AsyncIterator[bytes]:
+    """The stream as it goes out.
+
+    Args:
+        hub: the source.
+        caller: through whose eyes.
+        expires_at: end of the caller's token or session, and so of the stream.
+        last_seen: ``Last-Event-ID``: go on after that place; None: from now.
+    """
+    left = min((expires_at - datetime.now(UTC)).total_seconds(), LIFETIME_SECONDS)
+    end = asyncio.get_running_loop().time() + left
+    with hub.listening() as listener:
+        yield _HELLO
+        items = _from(hub, caller, listener, last_seen)
+        following = asyncio.ensure_future(anext(items, None))
+        try:
+            while (wait := min(HEARTBEAT_SECONDS, end - asyncio.get_running_loop().time())) > 0:
+                done, _ = await asyncio.wait([following], timeout=wait)
+                if not done:
+                    yield _HEARTBEAT
+                    continue
+                item = following.result()
+                if item is None:
+                    return
+                following = asyncio.ensure_future(anext(items, None))
+                if written := _written(caller, item):
+                    yield written
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _from(
+    hub: EventHub, caller: Caller, listener: Listener, last_seen: int | None
+) -> AsyncIterator[Streamed | Reset]:
+    position = last_seen or 0
+    if last_seen is not None:
+        async for item in _caught_up(hub, caller.desk.slug, last_seen):
+            position = item.position if isinstance(item, Streamed) else 0
+            yield item
+    while (heard := await listener.queue.get()) is not None:
+        if isinstance(heard, Reset):
+            position = 0
+        elif heard.position <= position:
+            continue
+        yield heard
+
+
+async def _caught_up(hub: EventHub, desk: str, after: int) -> AsyncIterator[Streamed | Reset]:
+    """What was missed, however often NATS goes away meanwhile."""
+    while True:
+        with contextlib.suppress(PullLostError, nats.errors.Error, OSError, TimeoutError):
+            async for item in hub.missed(desk, after):
+                after = item.position if isinstance(item, Streamed) else after
+                yield item
+            return
+        await asyncio.sleep(1)
+
+
+def _written(caller: Caller, item: Streamed | Reset) -> bytes | None:
+    if isinstance(item, Reset):
+        return _RESET
+    event = item.event
+    if item.desk != caller.desk.slug or event.kind in hidden_from(caller):
+        return None
+    if not may_see(caller.viewer, event.data.case):
+        return None
+    # One line, whatever the publisher's white space: a line break would end the field.
+    return b"id: %d\ndata: %s\n\n" % (item.position, orjson.dumps(orjson.loads(item.data)))

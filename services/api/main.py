@@ -1,0 +1,51 @@
+"""The API service."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+
+from services.api.app import create_app
+from shared.settings import Settings
+from shared.telemetry import setup
+
+GRACE_SECONDS = 15
+"""Longer than a command's own timeout, so that callers get their answers before the process ends."""
+
+
+class _Server(uvicorn.Server):
+    """Ends live event streams before it waits for open requests: they would never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        context = getattr(getattr(app, "state", None), "context", None)
+        if context is not None:
+            context.hub.close()
+        await super().shutdown(sockets)
+
+
+def run(settings: Settings) -> None:
+    """Serve HTTP until SIGTERM or SIGINT, then answer what is under way and end.
+
+    Args:
+        settings: address, port and all connections.
+    """
+    telemetry = setup("api", settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=30,
+        backlog=2048,
+    )
+    try:
+        _Server(config).run()
+    finally:
+        telemetry.shutdown()

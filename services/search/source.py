@@ -1,0 +1,185 @@
+"""Cases as Postgres has them, in the form in which they are indexed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Row, and_, case, func, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.search.index import CaseDocument
+from shared.db.engine import Database
+from shared.db.models import Case, CaseEvent, Desk, Person
+from shared.domain.events import STAFF_ONLY
+
+IMPACTS: Final = ("High", "Medium", "Low")
+"""What an impact can be, the most pressing first (desk-rules M6)."""
+
+_CASE_COLUMNS: Final = (
+    Case.id,
+    Case.number,
+    Case.seq,
+    Case.subject,
+    Case.status,
+    Case.product,
+    Case.type,
+    Case.severity,
+    Case.impact,
+    Case.account,
+    Case.reporter,
+    Case.contact,
+    Case.cc,
+    Case.assignee,
+    Case.created_at,
+    Case.updated_at,
+    Case.state["internal_reference"].astext.label("internal_reference"),
+    Desk.slug,
+    Desk.key,
+    Desk.severities,
+    CaseEvent.recorded_at,
+)
+_WRITTEN: Final = func.nullif(
+    func.concat_ws(
+        "\n",
+        CaseEvent.data["description"].astext,
+        CaseEvent.data["body"].astext,
+        CaseEvent.data["comment"].astext,
+        # The reason for which a case closed is a code, not a text (`shared.domain.events.text_of`).
+        case((CaseEvent.kind.in_(("rejected", "reopened")), CaseEvent.data["reason"].astext)),
+        CaseEvent.data[("resolution", "summary")].astext,
+        CaseEvent.data[("resolution", "root_cause")].astext,
+    ),
+    "",
+)
+_WITH_TEXT: Final = (
+    "opened",
+    "commented",
+    "noted",
+    "escalated",
+    "closure_requested",
+    "resolved",
+    "rejected",
+    "closed",
+    "reopened",
+)
+
+
+async def read_cases(database: Database, ids: Collection[UUID]) -> list[CaseDocument]:
+    """Read cases with everything that can be searched in them, in three statements however many they are.
+
+    The cases are read before their texts, so that a document never lacks the text of an event up to its ``seq``.
+
+    Args:
+        database: to read from.
+        ids: which cases; those that don't exist are left out.
+    """
+    if not ids:
+        return []
+    async with database.read() as session:
+        rows = (
+            await session.execute(
+                select(*_CASE_COLUMNS)
+                .join(Desk, Desk.id == Case.desk_id)
+                .outerjoin(CaseEvent, and_(CaseEvent.case_id == Case.id, CaseEvent.seq == Case.seq))
+                .where(Case.id.in_(ids))
+            )
+        ).all()
+        texts = await _texts(session, ids)
+        people = {row.id: _people(row) for row in rows}
+        names = await _names(session, {address for each in people.values() for address in each})
+    return [_document(row, texts[row.id], people[row.id], names) for row in rows]
+
+
+async def case_ids(database: Database, *, desk: str | None, batch: int) -> AsyncIterator[list[UUID]]:
+    """The ids of all cases, or of one desk's, in order, a batch at a time."""
+    last = UUID(int=0)
+    while True:
+        query = select(Case.id).where(Case.id > last).order_by(Case.id).limit(batch)
+        if desk is not None:
+            query = query.join(Desk, Desk.id == Case.desk_id).where(Desk.slug == desk)
+        async with database.read() as session:
+            ids = list(await session.scalars(query))
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]
+
+
+async def count_cases(database: Database, desk: str | None) -> int:
+    """How many cases there are, or one desk has."""
+    query = select(func.count()).select_from(Case)
+    if desk is not None:
+        query = query.join(Desk, Desk.id == Case.desk_id).where(Desk.slug == desk)
+    async with database.read() as session:
+        return await session.scalar(query) or 0
+
+
+async def desk_exists(database: Database, desk: str) -> bool:
+    """Whether there is a desk of that slug."""
+    async with database.read() as session:
+        return await session.scalar(select(Desk.id).where(Desk.slug == desk)) is not None
+
+
+async def _texts(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, tuple[str, str]]:
+    """What people wrote in each case: for everybody, and for staff alone."""
+    staff_only = CaseEvent.kind.in_(STAFF_ONLY)
+    joined = func.string_agg(_WRITTEN, aggregate_order_by(literal("\n"), CaseEvent.seq))
+    rows = await session.execute(
+        select(CaseEvent.case_id, joined.filter(~staff_only), joined.filter(staff_only))
+        .where(CaseEvent.case_id.in_(ids), CaseEvent.kind.in_(_WITH_TEXT))
+        .group_by(CaseEvent.case_id)
+    )
+    found: defaultdict[UUID, tuple[str, str]] = defaultdict(lambda: ("", ""))
+    for case_id, public, internal in rows:
+        found[case_id] = (public or "", internal or "")
+    return found
+
+
+async def _names(session: AsyncSession, addresses: Collection[str]) -> dict[str, str]:
+    rows = await session.execute(select(Person.email, Person.name).where(Person.email.in_(addresses)))
+    return dict(rows.tuples().all())
+
+
+def _people(row: Row[tuple[object, ...]]) -> list[str]:
+    return list(dict.fromkeys(filter(None, (row.reporter, row.contact, *row.cc))))
+
+
+def _document(
+    row: Row[tuple[object, ...]], texts: tuple[str, str], people: Sequence[str], names: Mapping[str, str]
+) -> CaseDocument:
+    return CaseDocument(
+        id=str(row.id),
+        desk=row.slug,
+        key=row.key,
+        number=row.number,
+        seq=row.seq,
+        subject=row.subject,
+        text=texts[0],
+        internal=texts[1],
+        people=people,
+        names=[names[address] for address in people if address in names],
+        internal_reference=row.internal_reference,
+        status=row.status,
+        product=row.product,
+        type=row.type,
+        severity=row.severity,
+        severity_rank=_rank(row.severity, row.severities),
+        impact=row.impact,
+        impact_rank=_rank(row.impact, IMPACTS),
+        account=row.account,
+        assignee=row.assignee,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        recorded_at=row.recorded_at,
+    )
+
+
+def _rank(value: str | None, order: Sequence[str]) -> int | None:
+    """The place of a value in its list; one that the list no longer has comes after all others."""
+    if value is None:
+        return None
+    return order.index(value) if value in order else len(order)

@@ -1,0 +1,184 @@
+"""The index in Tantivy, embedded: one directory, one writer, any number of readers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import tantivy
+
+from services.search.checksums import verify
+from services.search.index import CaseDocument, IndexBrokenError, QueryError
+from services.search.tantivy_query import build, has_words
+from services.search.tantivy_schema import (
+    ID,
+    NUMBER,
+    SEQ,
+    document,
+    register_analyzer,
+    schema,
+    sort_field,
+)
+from shared.contracts.search import FACETS, SearchAnswer, SearchQuery, SortKey
+
+_WRITER_BYTES: Final = 64_000_000
+_MOST_VALUES: Final = 10_000
+"""Values counted for a facet; beyond that the rarest are left out (Tantivy refuses 65,000 in one answer)."""
+_FACETS: Final = {name: {"terms": {"field": name, "size": _MOST_VALUES}} for name in FACETS}
+_DEFAULT_SORT: Final = "-updated_at"
+_RELEVANCE: Final = "relevance"
+
+
+class TantivyIndex:
+    """An index in a directory.
+
+    Args:
+        directory: exists; belongs to this process alone.
+        new: make the index; else it has to be there.
+
+    Raises:
+        IndexBrokenError: what lies there is not a sound index, or another process writes it.
+    """
+
+    def __init__(self, directory: Path, *, new: bool = False) -> None:
+        self._directory = directory
+        self._schema = schema()
+        self._writing = threading.Lock()
+        with _sound(f"the index in {directory} can't be opened"):
+            if not new and not tantivy.Index.exists(str(directory)):
+                raise ValueError("there is none")
+            verify(directory)
+            self._index = tantivy.Index(self._schema, str(directory))
+            register_analyzer(self._index)
+            # Readers see a commit when `commit` returns, not some milliseconds later: searches wait for that.
+            self._index.config_reader("manual", 0)
+            self._index.reload()
+            self._writer: tantivy.IndexWriter | None = self._index.writer(_WRITER_BYTES, 1)
+            self._try_every_column()
+
+    @property
+    def name(self) -> str:
+        return self._directory.name
+
+    def replace(self, documents: Sequence[CaseDocument]) -> None:
+        made = [(case.id, document(case)) for case in documents]
+        with self._write() as writer:
+            for case_id, each in made:
+                writer.delete_documents_by_term(ID, case_id)
+                writer.add_document(each)
+
+    def remove(self, ids: Collection[str]) -> None:
+        with self._write() as writer:
+            for case_id in ids:
+                writer.delete_documents_by_term(ID, case_id)
+
+    def commit(self) -> None:
+        with self._write() as writer:
+            writer.commit()
+            self._index.reload()
+
+    def query(self, query: SearchQuery) -> SearchAnswer:
+        query = query.model_copy(update={"sort": _sort(query)})
+        by_relevance = query.sort == _RELEVANCE
+        with _sound("the index can't be read"):
+            searcher = self._index.searcher()
+            matches = build(self._schema, query, scored=by_relevance)
+            counted = searcher.aggregate(matches, _FACETS)
+            total, numbers = (_by_relevance if by_relevance else _by_column)(searcher, matches, query)
+        return SearchAnswer(numbers=numbers, total=total, facets={name: _counts(counted[name]) for name in FACETS})
+
+    def seq_of(self, case_id: str) -> int:
+        with _sound("the index can't be read"):
+            searcher = self._index.searcher()
+            found = searcher.search(tantivy.Query.term_query(self._schema, ID, case_id, "basic"), 1, count=False)
+            if not found.hits:
+                return 0
+            (seq,) = searcher.fast_field_values(SEQ, [found.hits[0][1]])
+            return int(seq or 0)
+
+    def close(self) -> None:
+        with self._writing:
+            writer, self._writer = self._writer, None
+            if writer:
+                with _sound("the index can't be closed"):
+                    writer.wait_merging_threads()
+
+    @contextmanager
+    def _write(self) -> Iterator[tantivy.IndexWriter]:
+        with self._writing, _sound(f"the index in {self._directory} can't be written"):
+            if self._writer is None:
+                raise ValueError("it has been closed")
+            yield self._writer
+
+    def _try_every_column(self) -> None:
+        searcher = self._index.searcher()
+        everything = tantivy.Query.all_query()
+        searcher.aggregate(everything, _FACETS)
+        for key in get_args(SortKey):
+            if key != _RELEVANCE:
+                searcher.search(everything, 1, order_by_field=sort_field(key, descending=True))
+
+
+def _sort(query: SearchQuery) -> str:
+    """What to sort by. By relevance there is one direction, and without words it means nothing."""
+    key = query.sort.removeprefix("-")
+    if key not in get_args(SortKey):
+        raise QueryError(f"can't sort by {key!r}; sort by one of {', '.join(get_args(SortKey))}, with - for descending")
+    if key == _RELEVANCE:
+        return _RELEVANCE if has_words(query.q) else _DEFAULT_SORT
+    return query.sort
+
+
+def _by_column(searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery) -> tuple[int, list[int]]:
+    descending = query.sort.startswith("-")
+    found = searcher.search(
+        matches,
+        query.page_size,
+        offset=(query.page - 1) * query.page_size,
+        order_by_field=sort_field(query.sort.removeprefix("-"), descending=descending),
+        order=tantivy.Order.Desc if descending else tantivy.Order.Asc,
+    )
+    return _total(found), _numbers(searcher, found)
+
+
+def _by_relevance(searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery) -> tuple[int, list[int]]:
+    """Best first, then newest first.
+
+    The engine breaks ties by place in the index, so that everything that ties with the page's last case is fetched.
+    """
+    wanted = fetched = query.page * query.page_size
+    while True:
+        found = searcher.search(matches, fetched)
+        if len(found.hits) < fetched or found.hits[-1][0] < found.hits[wanted - 1][0]:
+            break
+        fetched *= 4
+    scores = [score for score, _ in found.hits]
+    ordered = sorted((-score, -number) for score, number in zip(scores, _numbers(searcher, found), strict=True))
+    return _total(found), [-number for _, number in ordered[wanted - query.page_size : wanted]]
+
+
+def _total(found: tantivy.SearchResult) -> int:
+    return int(found.count)  # type: ignore[attr-defined]  # missing in the package's stubs
+
+
+def _numbers(searcher: tantivy.Searcher, found: tantivy.SearchResult) -> list[int]:
+    addresses = [address for _, address in found.hits]
+    return [int(number or 0) for number in searcher.fast_field_values(NUMBER, addresses)]
+
+
+def _counts(counted: dict[str, Any]) -> dict[str, int]:
+    return {bucket["key"]: bucket["doc_count"] for bucket in counted["buckets"]}
+
+
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """Any failure of the engine is a broken index; its panics are no ordinary exceptions."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, QueryError, IndexBrokenError):
+        raise
+    except BaseException as error:
+        raise IndexBrokenError(f"{what}: {error}") from error

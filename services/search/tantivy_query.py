@@ -1,0 +1,122 @@
+"""From a search to a Tantivy query. Made of query objects: what a user types is never parsed as a query language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tantivy import Occur, Query, Schema
+
+from services.search.tantivy_schema import (
+    DESK,
+    INTERNAL,
+    KEY,
+    PEOPLE,
+    SUBJECT,
+    TEXT,
+    analyzer,
+    normalised,
+)
+from shared.contracts.search import FACETS, Filters, SearchQuery, Viewer
+
+_ANALYZER: Final = analyzer()
+_SUBJECT_BOOST: Final = 3.0
+_KEY_BOOST: Final = 10.0
+_MAX_WORDS: Final = 64
+_LONGEST_WORD: Final = 250
+"""Bytes. Longer ones are in no index: Tantivy's automata for beginnings of words have a bounded size."""
+_CASE_KEY: Final = re.compile(r"(?:[a-z][a-z0-9]*-)?[0-9]{1,10}")
+
+
+def build(schema: Schema, search: SearchQuery, *, scored: bool = False) -> Query:
+    """The query for everything that a search finds, pages aside.
+
+    Args:
+        schema: of the index.
+        search: what is asked.
+        scored: whether the order is by relevance, for which a whole last word counts more than a beginning.
+    """
+    parts = [_term(schema, DESK, search.desk), *_visible(schema, search.viewer), *_filtered(schema, search)]
+    fields = (SUBJECT, TEXT, INTERNAL) if search.viewer.staff else (SUBJECT, TEXT)
+    parts += _Words(schema, fields, scored=scored).all_of(search.q)
+    return _all(parts)
+
+
+def has_words(q: str) -> bool:
+    """Whether anything in it can be searched for."""
+    return bool(_ANALYZER.analyze(normalised(q)))
+
+
+class _Words:
+    """The words of a search, every one of which must occur in one of the fields; the last may be a beginning."""
+
+    def __init__(self, schema: Schema, fields: Sequence[str], *, scored: bool) -> None:
+        self._schema = schema
+        self._fields = fields
+        self._scored = scored
+
+    def all_of(self, q: str) -> Iterator[Query]:
+        chunks = [(chunk, tokens) for chunk in normalised(q).split() if (tokens := _ANALYZER.analyze(chunk))]
+        for place, (chunk, tokens) in enumerate(chunks[:_MAX_WORDS]):
+            last = place == len(chunks) - 1
+            written = _all(self._token(token, last and token is tokens[-1]) for token in tokens[:_MAX_WORDS])
+            yield _any([written, *self._number(chunk, last)])
+
+    def _token(self, token: str, last: bool) -> Query:
+        if len(token.encode()) > _LONGEST_WORD:
+            return Query.empty_query()
+        return _any(self._in_field(name, token, last) for name in self._fields)
+
+    def _in_field(self, name: str, token: str, last: bool) -> Query:
+        whole = Query.term_query(self._schema, name, token, "freq")
+        if last:
+            # Letters and digits alone, so that nothing in it means anything to a regular expression.
+            beginning = Query.regex_query(self._schema, name, f"{token}.*")
+            whole = _any([whole, beginning]) if self._scored else beginning
+        return Query.boost_query(whole, _SUBJECT_BOOST) if name == SUBJECT else whole
+
+    def _number(self, chunk: str, last: bool) -> Iterator[Query]:
+        typed = chunk.strip("#()[]{}<>\"'.,;:!?").lower()
+        if not _CASE_KEY.fullmatch(typed):
+            return
+        yield Query.boost_query(_term(self._schema, KEY, typed), _KEY_BOOST)
+        if last:
+            yield Query.regex_query(self._schema, KEY, f"{typed}.*")
+
+
+def _visible(schema: Schema, viewer: Viewer) -> Iterator[Query]:
+    """Nothing for staff; for a customer the cases that they may see, and no others."""
+    if not viewer.staff:
+        own = [_term(schema, PEOPLE, viewer.email.lower())] if viewer.email else []
+        yield _any([*own, *(_term(schema, "account", account) for account in viewer.accounts)])
+
+
+def _filtered(schema: Schema, search: SearchQuery) -> Iterator[Query]:
+    for name in FACETS:
+        if values := _values(search.filters, name):
+            yield Query.term_set_query(schema, name, values)
+    if search.filters.mine:
+        email = (search.viewer.email or "").lower()
+        yield _any(_term(schema, name, email) for name in (PEOPLE, "assignee") if email)
+
+
+def _values(filters: Filters, name: str) -> list[str]:
+    values: list[str] = getattr(filters, name)
+    return [value.lower() for value in values] if name == "assignee" else values
+
+
+def _term(schema: Schema, name: str, value: str) -> Query:
+    return Query.term_query(schema, name, value, "basic")
+
+
+def _all(queries: Iterator[Query] | Sequence[Query]) -> Query:
+    parts = list(queries)
+    return parts[0] if len(parts) == 1 else Query.boolean_query([(Occur.Must, part) for part in parts])
+
+
+def _any(queries: Iterator[Query] | Sequence[Query]) -> Query:
+    parts = list(queries)
+    if len(parts) == 1:
+        return parts[0]
+    return Query.boolean_query([(Occur.Should, part) for part in parts]) if parts else Query.empty_query()

@@ -1,0 +1,147 @@
+"""How a case lies in Tantivy: its fields, and the making of a document."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Final
+
+import tantivy
+
+from services.search.index import CaseDocument
+from shared.contracts.search import FACETS
+from shared.domain.case import Status
+
+SCHEMA_VERSION: Final = 1
+"""Raise it with every change of what documents hold: an index of another version is built anew."""
+
+ID: Final = "id"
+DESK: Final = "desk"
+NUMBER: Final = "number"
+SEQ: Final = "seq"
+KEY: Final = "key"
+PEOPLE: Final = "people"
+SUBJECT: Final = "subject"
+TEXT: Final = "text"
+INTERNAL: Final = "internal"
+NOBODY: Final = "none"
+"""How a case without an assignee is filtered and counted."""
+
+_WORDS: Final = "words"
+_TIME_SORTS: Final = ("updated_at", "created_at")
+_RANK_SORTS: Final = ("status", "severity", "impact")
+_TEXT_SORTS: Final = ("subject", "product")
+_STATUS_ORDER: Final = {status.value: rank for rank, status in enumerate(Status)}
+_EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_MAX_U64: Final = 2**64 - 1
+_RANK_BITS: Final = 32
+_TIME_BITS: Final = 23
+"""Left for the number beside 41 bits of milliseconds (until 2089): among cases of one millisecond a desk's first eight
+million are in order of their numbers."""
+_LAST: Final = "\U0010ffff"
+_SORTED_CHARACTERS: Final = 100
+
+
+def sort_field(key: str, *, descending: bool) -> str:
+    """The field that sorts by that key in that direction; it breaks ties by number, newest first, in both."""
+    if key == NUMBER:
+        return NUMBER
+    return f"{key}_{'desc' if descending else 'asc'}"
+
+
+def schema() -> tantivy.Schema:
+    """The fields. Nothing is stored: answers are numbers, and those lie in a column."""
+    builder = tantivy.SchemaBuilder()
+    for name in (ID, DESK, KEY, PEOPLE):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in FACETS:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in (SUBJECT, TEXT, INTERNAL):
+        builder.add_text_field(name, tokenizer_name=_WORDS, index_option="freq")
+    for name in (NUMBER, SEQ):
+        builder.add_unsigned_field(name, fast=True)
+    for descending in (False, True):
+        for key in (*_TIME_SORTS, *_RANK_SORTS):
+            builder.add_unsigned_field(sort_field(key, descending=descending), fast=True)
+        for key in _TEXT_SORTS:
+            name = sort_field(key, descending=descending)
+            builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    return builder.build()
+
+
+def analyzer() -> tantivy.TextAnalyzer:
+    """Words are runs of letters and digits, without case and accents. No word is left out, however common or long."""
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    return builder.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.lowercase()).build()
+
+
+def register_analyzer(index: tantivy.Index) -> None:
+    """Make the index cut texts into words as `analyzer` does."""
+    index.register_tokenizer(_WORDS, analyzer())
+
+
+def normalised(text: str) -> str:
+    """Text in which an accented letter is one character, so that the analyzer can take the accent off."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def document(case: CaseDocument) -> tantivy.Document:
+    """The case as a document.
+
+    Fields are added one by one with their types named: a wrong guess of a type kills the writer (stack-notes).
+    """
+    made = tantivy.Document()
+    made.add_text(ID, case.id)
+    made.add_text(DESK, case.desk)
+    made.add_unsigned(NUMBER, case.number)
+    made.add_unsigned(SEQ, case.seq)
+    made.add_text(KEY, str(case.number))
+    made.add_text(KEY, f"{case.key}-{case.number}".lower())
+    for address in case.people:
+        made.add_text(PEOPLE, address.lower())
+    made.add_text(SUBJECT, normalised(case.subject))
+    about = (case.text, *case.people, *case.names, case.internal_reference)
+    made.add_text(TEXT, normalised("\n".join(filter(None, about))))
+    if case.internal:
+        made.add_text(INTERNAL, normalised(case.internal))
+    for name in FACETS:
+        value = getattr(case, name) or (NOBODY if name == "assignee" else None)
+        if value:
+            made.add_text(name, value)
+    _add_sort_fields(made, case)
+    return made
+
+
+def _add_sort_fields(made: tantivy.Document, case: CaseDocument) -> None:
+    for key in _TIME_SORTS:
+        moment: datetime = getattr(case, key)
+        _add_order(made, key, max(0, round((moment - _EPOCH).total_seconds() * 1000)), case.number, _TIME_BITS)
+    status = _STATUS_ORDER.get(case.status, len(_STATUS_ORDER))
+    for key, rank in (("status", status), ("severity", case.severity_rank), ("impact", case.impact_rank)):
+        _add_order(made, key, rank, case.number, _RANK_BITS)
+    for key in _TEXT_SORTS:
+        _add_text_order(made, key, getattr(case, key), case.number)
+
+
+def _add_order(made: tantivy.Document, key: str, value: int | None, number: int, bits: int) -> None:
+    """One column for each direction, because ties are by number descending in both, and what is missing comes last."""
+    most = 2**bits - 1
+    number = min(number, most)
+    ascending, descending = _MAX_U64 - number, number
+    if value is not None:
+        ascending = (value << bits) | (most - number)
+        descending = ((value + 1) << bits) | number
+    made.add_unsigned(sort_field(key, descending=False), ascending)
+    made.add_unsigned(sort_field(key, descending=True), descending)
+
+
+def _add_text_order(made: tantivy.Document, key: str, text: str | None, number: int) -> None:
+    folded = _folded(text) if text else None
+    inverse = 2**_RANK_BITS - 1 - number
+    made.add_text(sort_field(key, descending=False), f"{_LAST if folded is None else folded}\0{inverse:08x}")
+    made.add_text(sort_field(key, descending=True), f"{folded or ''}\0{number:08x}")
+
+
+def _folded(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))[:_SORTED_CHARACTERS].strip()
