@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse, RedirectResponse
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     app = FastAPI(
         title="Casebound",
-        version=version("casebound"),
+        version=_version(),
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lambda app: _connected(app, settings),
@@ -87,6 +87,13 @@ async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             await door.close()
     finally:
         await database.close()
+
+
+def _version() -> str:
+    try:
+        return version("casebound")
+    except PackageNotFoundError:  # a checkout that runs without being installed
+        return "unknown"
 
 
 async def _home() -> RedirectResponse:

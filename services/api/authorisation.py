@@ -18,8 +18,9 @@ from shared.domain.lifecycle import Action
 class Access(StrEnum):
     """What can be asked for besides the actions of the lifecycle."""
 
-    OPEN = "open"
-    READ = "read"
+    OPEN = "open cases"
+    READ = "read cases"
+    FOLLOW = "follow events"
 
 
 CUSTOMER, STAFF = ActorKind.CUSTOMER, ActorKind.STAFF
@@ -40,6 +41,7 @@ TABLE: dict[Access | Action, Rule] = {
     #                      people            a service's scope
     Access.OPEN:      Rule(EVERYBODY,        "case.open"),
     Access.READ:      Rule(EVERYBODY,        "case.read"),
+    Access.FOLLOW:    Rule(EVERYBODY,        "events.read"),
     Action.COMMENT:        Rule(EVERYBODY,        "case.comment"),
     Action.NOTE:           Rule(STAFF_ALONE,      "case.note"),
     Action.ASK:            Rule(STAFF_ALONE,      "case.comment"),
@@ -75,7 +77,7 @@ def require(caller: Caller, action: Access | Action) -> None:
     """
     if may(caller, action):
         return
-    wanted = f"{action} cases" if isinstance(action, Access) else f"use «{action}»"
+    wanted = action.value if isinstance(action, Access) else f"use «{action}»"
     if caller.kind is ActorKind.SERVICE:
         scope = TABLE[action].scope
         raise Problem(

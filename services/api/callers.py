@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,11 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.api.identity import Identity
 from services.api.visibility import customer_viewer
 from shared.contracts.search import Viewer
+from shared.db.cases import POLICIES
 from shared.db.models import Account, AccountMember, Desk, Person, ServiceAccount, Staff
 from shared.domain.case import Actor, ActorKind
 from shared.domain.policy import Policy
-
-POLICIES: TypeAdapter[Policy] = TypeAdapter(Policy)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

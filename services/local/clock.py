@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import TimeSkipper
 
 from services.local.errors import StackError
+from shared.contracts.events import STATES
+from shared.contracts.workflow import workflow_id
+from shared.db.engine import Database
+from shared.db.models import Case, Desk
+from shared.desks import load_calendar
+from shared.domain.decision import overdue
 from shared.settings import Settings
-
-if TYPE_CHECKING:
-    from temporalio.client import WorkflowHandle
+from shared.temporal import connect
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _BUSINESS_DAYS = re.compile(r"([0-9]{1,4})bd")
 _ARRIVAL_TIMEOUT = 120.0
-_SETTLE_POLL, _SETTLE_POLLS = 0.4, 25
-
-WindowEnd = Callable[[Settings, str, datetime, int], Awaitable[datetime]]
-"""Settings, desk, start and a number of business days → the end of that window by the desk's calendar."""
+_POLL = 0.05
 
 
 def parse_duration(text: str) -> timedelta:
@@ -58,74 +62,66 @@ def fast_forward(settings: Settings, desk: str, number: int, duration: str) -> s
     """
     if not settings.development:
         raise StackError("fast-forward moves clocks in development only (CASEBOUND_DEVELOPMENT is not true)")
-    return asyncio.run(move_clock(settings, desk, number, duration, desk_window_end))
-
-
-async def move_clock(settings: Settings, desk: str, number: int, duration: str, window_end: WindowEnd) -> str:
-    """As ``fast_forward``, with the desk's calendar given by the caller."""
-    from temporalio.service import RPCError, RPCStatusCode
-    from temporalio.testing import TimeSkipper
-
-    from shared.contracts.workflow import workflow_id
-    from shared.temporal import connect
-
-    business_days = _BUSINESS_DAYS.fullmatch(duration.strip())
-    client = await connect(settings)
-    skipper = TimeSkipper(client)
-    handle = client.get_workflow_handle(workflow_id(desk, number))
-    case = f"{desk}/{number}"
     try:
-        if business_days:
-            now = await skipper.get_current_time(handle)
-            distance = await window_end(settings, desk, now, int(business_days[1])) - now
-        else:
-            distance = parse_duration(duration)
-        arrived = await asyncio.wait_for(skipper.fast_forward(handle, distance), _ARRIVAL_TIMEOUT)
-        await _settle(handle)
-        if not arrived:
-            return f"{case}: its last window ended on the way; the case is sealed and its workflow has completed."
-        return f"{case}: its clock shows {await skipper.get_current_time(handle):%Y-%m-%d %H:%M:%S} UTC."
+        return asyncio.run(_move_clock(settings, desk, number, duration))
     except TimeoutError:
         raise StackError(
-            f"{case} has not arrived within {_ARRIVAL_TIMEOUT:.0f} s: is the worker running? (`casebound doctor`)"
+            f"{desk}/{number} has not arrived within {_ARRIVAL_TIMEOUT:.0f} s: "
+            "is the worker running? (`casebound doctor`)"
         ) from None
+
+
+async def _move_clock(settings: Settings, desk: str, number: int, duration: str) -> str:
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        async with asyncio.timeout(_ARRIVAL_TIMEOUT):
+            case = await _find(database, desk, number)
+            distance = await _distance(settings, desk, duration, datetime.now(UTC) + case.clock_offset)
+            await _move_workflow(settings, desk, number, distance)
+            await _note(database, case.id, distance)
+            now = await _arrival(database, case.id)
+    finally:
+        await database.close()
+    return f"{desk}/{number}: its clock shows {now:%Y-%m-%d %H:%M:%S} UTC."
+
+
+async def _find(database: Database, desk: str, number: int) -> Case:
+    async with database.read() as session:
+        found = select(Case).join(Desk, Desk.id == Case.desk_id).where(Desk.slug == desk, Case.number == number)
+        case = await session.scalar(found)
+    if case is None:
+        raise StackError(f"there is no case {desk}/{number}")
+    return case
+
+
+async def _distance(settings: Settings, desk: str, duration: str, now: datetime) -> timedelta:
+    business_days = _BUSINESS_DAYS.fullmatch(duration.strip())
+    if business_days is None:
+        return parse_duration(duration)
+    return (await load_calendar(settings, desk)).window_end(now, int(business_days[1])) - now
+
+
+async def _move_workflow(settings: Settings, desk: str, number: int, distance: timedelta) -> None:
+    """Move the workflow's own clock, if the case has one running; one that has ended will start from the moved time."""
+    client = await connect(settings)
+    try:
+        await TimeSkipper(client).fast_forward(client.get_workflow_handle(workflow_id(desk, number)), distance)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        raise StackError(f"{case} has no running workflow: there is no such case, or it is sealed") from error
 
 
-async def _settle(handle: WorkflowHandle[Any, Any]) -> None:
-    """Wait until what fell due on arrival has happened: a timer that ends at the very target fires just after it."""
-    length = -1
-    for _ in range(_SETTLE_POLLS):
-        await asyncio.sleep(_SETTLE_POLL)
-        description = await handle.describe()
-        busy = description.raw_description.HasField("pending_workflow_task")
-        if not busy and description.history_length == length:
-            return
-        length = description.history_length
+async def _note(database: Database, case_id: uuid.UUID, distance: timedelta) -> None:
+    async with database.write() as session:
+        await session.execute(update(Case).where(Case.id == case_id).values(clock_offset=Case.clock_offset + distance))
 
 
-async def desk_window_end(settings: Settings, desk: str, start: datetime, business_days: int) -> datetime:
-    """The end of a window of business days by a desk's calendar (desk-rules Windows).
-
-    Raises:
-        StackError: there is no such desk.
-    """
-    from sqlalchemy import select
-
-    from shared.db.engine import Database
-    from shared.db.models import Desk
-    from shared.holiday_lists import build_calendar
-
-    database = Database(settings.database_url, pool_size=1)
-    try:
+async def _arrival(database: Database, case_id: uuid.UUID) -> datetime:
+    """Wait until what fell due on the way is recorded: a timer that ends at the very target fires just after it."""
+    while True:
         async with database.read() as session:
-            found = await session.scalar(select(Desk).where(Desk.slug == desk))
-    finally:
-        await database.close()
-    if found is None:
-        raise StackError(f"there is no desk {desk}")
-    calendar = build_calendar(found.timezone, found.workdays, found.holidays, around=start)
-    return calendar.window_end(start, business_days)
+            case = await session.get_one(Case, case_id)
+        now = datetime.now(UTC) + case.clock_offset
+        if overdue(STATES.validate_python(case.state), now) is None:
+            return now
+        await asyncio.sleep(_POLL)

@@ -141,7 +141,7 @@ async def _texts(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, 
 
 async def _names(session: AsyncSession, addresses: Collection[str]) -> dict[str, str]:
     rows = await session.execute(select(Person.email, Person.name).where(Person.email.in_(addresses)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _people(row: Row[tuple[object, ...]]) -> list[str]:

@@ -219,11 +219,11 @@ class CaseWorkflow:
         return refusal
 
     def _decide_what_is_due(self, draft: _Draft) -> None:
-        if due := overdue(draft.state, workflow.now()):
+        if due := overdue(draft.state, self._now()):
             self._decide(due, draft)
 
     def _decide(self, command: Command, draft: _Draft) -> Refusal | None:
-        decided = decide(draft.state, self._case.policy, command, workflow.now())
+        decided = decide(draft.state, self._case.policy, command, self._now())
         if isinstance(decided, Refusal):
             return decided
         for event in decided:
@@ -292,11 +292,14 @@ class CaseWorkflow:
         self._alarm = asyncio.create_task(self._sleep_until(deadline)) if deadline else None
 
     async def _sleep_until(self, deadline: datetime) -> None:
-        while (left := deadline - workflow.now()) > timedelta():
+        while (left := deadline - self._now()) > timedelta():
             await workflow.sleep(left)
 
+    def _now(self) -> datetime:
+        return workflow.now() + timedelta(seconds=self._case.clock_offset)
+
     def _window_over(self) -> bool:
-        return overdue(self._case.state, workflow.now()) is not None
+        return overdue(self._case.state, self._now()) is not None
 
     def _is_over(self) -> bool:
         state = self._case.state

@@ -29,7 +29,6 @@ from shared.domain.refusals import Refusal
 from shared.holiday_lists import build_calendar
 from shared.telemetry import current_traceparent, span
 
-
 _PASSING = (InterfaceError, InternalError, OperationalError, ProgrammingError, OSError, TimeoutError)
 """Troubles of the database or of its schema, which end by themselves; anything else lies in what is to be recorded."""
 

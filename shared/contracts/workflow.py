@@ -63,6 +63,7 @@ class CaseRun:
         policy_version: that policy's version.
         state: the case as recorded, None before it is opened.
         seen: commands applied lately, command id to the seq they led to, oldest first.
+        clock_offset: seconds by which the case's clock is ahead of the one the workflow started with; development only.
     """
 
     case_id: str
@@ -72,6 +73,7 @@ class CaseRun:
     policy_version: int
     state: CaseState | None = None
     seen: dict[str, int] = field(default_factory=dict)
+    clock_offset: float = 0.0
 
 
 @dataclass(kw_only=True)

@@ -38,4 +38,5 @@ async def load_run(session: AsyncSession, case_id: uuid.UUID) -> CaseRun | None:
         policy_version=case.policy_version,
         state=STATES.validate_python(case.state),
         seen=dict(reversed([(command_id, seq) for command_id, seq in latest])),
+        clock_offset=case.clock_offset.total_seconds(),
     )

@@ -31,7 +31,7 @@ _EXPECTED = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
 }
-_SHOWN: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "nothing"}
+_SHOWN: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "an empty value"}
 
 
 def read_desk_file(path: Path) -> DeskFile:

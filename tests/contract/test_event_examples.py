@@ -143,5 +143,6 @@ def test_a_field_that_a_later_version_adds_is_no_obstacle() -> None:
     assert json.loads(encode(event)) == message
 
 
-def _event_class(kind: str) -> type[Any]:
-    return next(event for event in get_args(e.Event) if kind_of(event) == kind)
+def _event_class(kind: str) -> type[e.Event]:
+    classes: dict[str, type[e.Event]] = {kind_of(event): event for event in get_args(e.Event)}
+    return classes[kind]

@@ -68,6 +68,11 @@ def case(**changes: object) -> CaseDocument:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def _write(index: TantivyIndex) -> None:
+    index.replace([case()])
+    index.commit()
+
+
 def find(index: TantivyIndex, q: str, viewer: Viewer = STAFF, **more: object) -> SearchAnswer:
     return index.query(SearchQuery.model_validate({"desk": "connect", "viewer": viewer, "q": q} | more))
 
@@ -305,6 +310,5 @@ def test_a_deleted_index_can_still_be_read_but_says_so_when_written(tmp_path: Pa
     tmp_path.rmdir()
     assert find(index, "text").total == 1
     with pytest.raises(IndexBrokenError, match="can't be written"):
-        index.replace([case()])
-        index.commit()
+        _write(index)
     index.close()

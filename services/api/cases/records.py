@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.api.callers import POLICIES, Caller
+from services.api.callers import Caller
 from services.api.problems import Problem, not_found
 from services.api.visibility import seen_by
 from shared.contracts.events import STATES
+from shared.db.cases import POLICIES
 from shared.db.models import Case, Person
 from shared.domain.case import CaseState
 from shared.domain.policy import Policy

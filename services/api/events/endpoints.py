@@ -55,7 +55,7 @@ async def stream_events(
     last_event_id: Annotated[str | None, Header(description="Resume after this id.")] = None,
 ) -> StreamingResponse:
     """Follow the events of all cases that one may see, as they happen."""
-    require(caller, Access.READ)
+    require(caller, Access.FOLLOW)
     if last_event_id and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
         raise invalid(FieldError(field="Last-Event-ID", message="Last-Event-ID: an id that this stream has sent."))
     return StreamingResponse(

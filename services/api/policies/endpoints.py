@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from services.api.answers import Json
 from services.api.auth import CallerHere
-from services.api.callers import POLICIES
 from services.api.cases.schemas import IMPACTS
 from services.api.problems import documented
+from shared.db.cases import POLICIES
 from shared.domain.limits import (
     ATTACHMENTS_MAX_PER_COMMAND,
     CC_MAX_ADDRESSES,
