@@ -38,25 +38,25 @@ EVERYBODY, STAFF_ALONE, CUSTOMERS_ALONE = frozenset({CUSTOMER, STAFF}), frozense
 
 # fmt: off
 TABLE: dict[Access | Action, Rule] = {
-    #                      people            a service's scope
-    Access.OPEN:      Rule(EVERYBODY,        "case.open"),
-    Access.READ:      Rule(EVERYBODY,        "case.read"),
-    Access.FOLLOW:    Rule(EVERYBODY,        "events.read"),
-    Action.COMMENT:        Rule(EVERYBODY,        "case.comment"),
-    Action.NOTE:           Rule(STAFF_ALONE,      "case.note"),
-    Action.ASK:            Rule(STAFF_ALONE,      "case.comment"),
-    Action.SOLVE:          Rule(CUSTOMERS_ALONE,  "case.close"),
-    Action.ASSIGN:         Rule(STAFF_ALONE,      "case.assign"),
-    Action.EDIT:           Rule(EVERYBODY,        "case.edit"),
-    Action.ESCALATE:       Rule(EVERYBODY,        "case.escalate"),
-    Action.REQUEST_CLOSE:  Rule(CUSTOMERS_ALONE,  "case.close"),
-    Action.RESOLVE:        Rule(STAFF_ALONE,      "case.resolve"),
-    Action.ACCEPT:         Rule(CUSTOMERS_ALONE,  "case.close"),
-    Action.REJECT:         Rule(CUSTOMERS_ALONE,  "case.close"),
-    Action.CLOSE:          Rule(EVERYBODY,        "case.close"),
-    Action.REOPEN:         Rule(EVERYBODY,        "case.reopen"),
-    Action.SURVEY:         Rule(CUSTOMERS_ALONE,  "case.close"),
-    Action.FOLLOW_UP:      Rule(EVERYBODY,        "case.open"),
+    # what                       people                       a service's scope
+    Access.OPEN:            Rule(EVERYBODY,             "case.open"),
+    Access.READ:            Rule(EVERYBODY,             "case.read"),
+    Access.FOLLOW:          Rule(EVERYBODY,             "events.read"),
+    Action.COMMENT:         Rule(EVERYBODY,             "case.comment"),
+    Action.NOTE:            Rule(STAFF_ALONE,           "case.note"),
+    Action.ASK:             Rule(STAFF_ALONE,           "case.comment"),
+    Action.SOLVE:           Rule(CUSTOMERS_ALONE,       "case.close"),
+    Action.ASSIGN:          Rule(STAFF_ALONE,           "case.assign"),
+    Action.EDIT:            Rule(EVERYBODY,             "case.edit"),
+    Action.ESCALATE:        Rule(EVERYBODY,             "case.escalate"),
+    Action.REQUEST_CLOSE:   Rule(CUSTOMERS_ALONE,       "case.close"),
+    Action.RESOLVE:         Rule(STAFF_ALONE,           "case.resolve"),
+    Action.ACCEPT:          Rule(CUSTOMERS_ALONE,       "case.close"),
+    Action.REJECT:          Rule(CUSTOMERS_ALONE,       "case.close"),
+    Action.CLOSE:           Rule(EVERYBODY,             "case.close"),
+    Action.REOPEN:          Rule(EVERYBODY,             "case.reopen"),
+    Action.SURVEY:          Rule(CUSTOMERS_ALONE,       "case.close"),
+    Action.FOLLOW_UP:       Rule(EVERYBODY,             "case.open"),
 }
 # fmt: on
 

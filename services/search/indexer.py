@@ -28,7 +28,8 @@ _SLOWEST_SECONDS: Final = 1.0
 _SECONDS_PER_CHARACTER: Final = 1e-6
 """Indexing a case reads all its text again. A case of a million characters is therefore written at most once a second,
 so that it can't take all of the indexer's time; and never more seldom, for callers wait 2 s for their own event."""
-_ACK_SECONDS: Final = 10.0
+_ACK_SECONDS: Final = 3.0
+"""Also how long the events that a killed process held are missing after its restart. Hearing one twice costs nothing."""
 _NO_LIMIT: Final = -1
 _PAUSE_SECONDS: Final = 1.0
 _HOPELESS: Final = 8
@@ -42,7 +43,8 @@ class _Hint:
 
     seq: int = 0
     due: float = 0.0
-    messages: list[tuple[Incoming, str | None]] = field(default_factory=list)
+    messages: dict[int, tuple[Incoming, str | None]] = field(default_factory=dict)
+    """By their place in the stream: of a message that comes again the latest delivery counts."""
 
 
 class Indexer:
@@ -95,7 +97,7 @@ class Indexer:
             if hint is None:
                 hint = self._hints[case_id] = _Hint(due=self._not_before.get(case_id, 0.0))
             hint.seq = max(hint.seq, event.data.seq)
-            hint.messages.append((message, message.traceparent or event.traceparent))
+            hint.messages[message.stream_seq] = (message, message.traceparent or event.traceparent)
         self._heard.set()
 
     async def run(self) -> None:
@@ -147,7 +149,7 @@ class Indexer:
         return True
 
     async def _index(self, hints: Mapping[UUID, _Hint]) -> None:
-        messages = [message for hint in hints.values() for message in hint.messages]
+        messages = [message for hint in hints.values() for message in hint.messages.values()]
         with ExitStack() as spans:
             for _, traceparent in messages:
                 spans.enter_context(span("search index", kind=SpanKind.CONSUMER, parent=traceparent))
@@ -171,11 +173,11 @@ class Indexer:
             newer = self._hints.setdefault(case_id, hint)
             if newer is not hint:
                 newer.seq = max(newer.seq, hint.seq)
-                newer.messages[:0] = hint.messages
+                newer.messages = hint.messages | newer.messages
 
     async def _give_up(self, hints: Mapping[UUID, _Hint], error: Exception) -> None:
         for hint in hints.values():
-            for message, _ in hint.messages:
+            for message, _ in hint.messages.values():
                 if message.deliveries >= _HOPELESS:
                     await message.reject(f"{type(error).__name__}: {error}")
                 else:

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from services.workflows.case_workflow import CaseWorkflow
 from services.workflows.record import Recorder
@@ -24,31 +23,25 @@ from shared.temporal import connect, ensure_search_attributes
 
 CONNECT_RETRY = 1.0
 SHUTDOWN_GRACE = timedelta(seconds=10)
-PASSED_THROUGH = ("shared", "pydantic", "pydantic_core", "annotated_types", "opentelemetry", "structlog", "rich")
-"""Modules that workflows use as they are: pure, or never called while a workflow runs."""
 
 _log = get_logger(__name__)
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """How workflow code is run: in Temporal's sandbox, which refuses what would differ at replay."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
-
-
-def make_worker(client: Client, recorder: Recorder, task_queue: str = TASK_QUEUE) -> Worker:
+def make_worker(client: Client, recorder: Recorder, runner: WorkflowRunner | None = None) -> Worker:
     """The Temporal worker for cases.
 
     Args:
         client: connected with our data converter.
         recorder: records what the workflows decide.
-        task_queue: other than the default only in tests.
+        runner: tests run workflows in Temporal's sandbox, which refuses what would differ at replay; in production
+            that would cost more than everything else about a command (docs/decisions/0001).
     """
     return Worker(
         client,
-        task_queue=task_queue,
+        task_queue=TASK_QUEUE,
         workflows=[CaseWorkflow],
         activities=[recorder.record],
-        workflow_runner=workflow_runner(),
+        workflow_runner=runner or UnsandboxedWorkflowRunner(),
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
         max_concurrent_local_activities=50,
         max_cached_workflows=2_000,
@@ -65,7 +58,7 @@ async def _serve(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, pool_size=20, tested=False)
     try:
         client = await _connected(settings, stopped)
         if client is not None:

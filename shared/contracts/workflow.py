@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from shared.domain.case import CaseState
 from shared.domain.checks import is_storable, unstorable
-from shared.domain.commands import Command, Elapse, RecordRejection
+from shared.domain.commands import ELAPSE_ID_PREFIX, Command, Elapse, RecordRejection
 from shared.domain.events import Event
 from shared.domain.policy import Policy
 from shared.domain.refusals import Refusal, RefusalCode
@@ -201,6 +201,12 @@ def parse_command(data: Mapping[str, Any]) -> ParsedCommand | Refusal:
         command = _COMMANDS.validate_python(values)
     except ValidationError as error:
         return _malformed(error)
+    if not command.command_id.strip() or command.command_id.startswith(ELAPSE_ID_PREFIX):
+        return Refusal(
+            code=RefusalCode.MALFORMED,
+            detail=f"command_id: an id of your own, new for each command; it must not begin with {ELAPSE_ID_PREFIX}.",
+            fields=("command_id",),
+        )
     traceparent = data.get("traceparent")
     return ParsedCommand(command=command, traceparent=traceparent if isinstance(traceparent, str) else None)
 

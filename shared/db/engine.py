@@ -28,15 +28,17 @@ class Database:
     Args:
         url: ``postgresql://user:password@host:port/name``.
         pool_size: connections kept; as many again may be opened under load.
+        tested: ask a connection whether it lives before each use, so that a restarted server is noticed by nobody; for
+            callers that retry anyway the question is a waste.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, tested: bool = True) -> None:
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            pool_pre_ping=True,
+            pool_pre_ping=tested,
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
             connect_args={"timeout": 5, "command_timeout": 30},

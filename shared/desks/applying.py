@@ -143,7 +143,7 @@ class _Application:
 
     async def _staff(self, desk_id: int, people: dict[str, int]) -> None:
         query = select(Person.email, Staff).join(Staff, Staff.person_id == Person.id).where(Staff.desk_id == desk_id)
-        known = dict((await self._session.execute(query.order_by(Person.email))).tuples().all())
+        known = dict((await self._session.execute(query.order_by(Person.email))).all())
         for person in self._file.staff:
             row = known.pop(person.email, None)
             if row is not None:
@@ -203,7 +203,7 @@ class _Application:
 
     async def _remove_accounts(self, desk_id: int, gone: dict[str, Account]) -> None:
         counting = select(Case.account, func.count()).where(Case.desk_id == desk_id, Case.account.in_(gone))
-        cases = dict((await self._session.execute(counting.group_by(Case.account))).tuples().all())
+        cases = dict((await self._session.execute(counting.group_by(Case.account))).all())
         for key, row in gone.items():
             if key in cases:
                 count = "1 case belongs" if cases[key] == 1 else f"{cases[key]} cases belong"

@@ -68,10 +68,6 @@ def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
     values = _fields_of(command)
     if not is_storable((values, command.command_id, command.actor.email, command.actor.name)):
         yield unstorable()
-    if not command.command_id.strip():
-        yield _refuse(
-            RefusalCode.MALFORMED, "command_id: give an id of your own choice, new for each command.", "command_id"
-        )
     yield from _too_long("command_id", command.command_id, COMMAND_ID_MAX_CHARACTERS)
     yield from _too_long("actor.email", command.actor.email, ADDRESS_MAX_CHARACTERS)
     yield from _too_long("actor.name", command.actor.name, FIELD_MAX_CHARACTERS)

@@ -157,6 +157,10 @@ class FollowUp(_Command):
     number: int
 
 
+ELAPSE_ID_PREFIX = "elapse-"
+"""Begins the ids of the clock's own commands. Nobody else may use it: an id that is taken could never elapse."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Elapse(_Command):
     """The running window has ended: close or seal, whatever the state of that moment asks for."""

@@ -178,7 +178,7 @@ def overdue(state: CaseState | None, now: datetime) -> c.Elapse | None:
     """The command that is due because the running window has ended: at the end or after it, never before."""
     if state is None or state.sealed or state.window is None or not state.window.has_ended(now):
         return None
-    return c.Elapse(command_id=f"elapse-{state.window.seq}", actor=SYSTEM)
+    return c.Elapse(command_id=f"{c.ELAPSE_ID_PREFIX}{state.window.seq}", actor=SYSTEM)
 
 
 def elapsed(state: CaseState, policy: Policy, now: datetime) -> CaseState:

@@ -131,6 +131,13 @@ def test_fields_of_the_wrong_kind_are_named(data: dict[str, Any], field: str) ->
     assert field in refusal.detail
 
 
+@pytest.mark.parametrize("command_id", ["", "  ", "elapse-7"])
+def test_a_command_has_an_id_of_its_own(command_id: str) -> None:
+    refusal = refused(**close(command_id=command_id))
+
+    assert (refusal.code, refusal.fields) == (RefusalCode.MALFORMED, ("command_id",))
+
+
 @pytest.mark.parametrize("field", ["command_id", "actor"])
 def test_fields_that_are_missing_are_named(field: str) -> None:
     refusal = refused(**{name: value for name, value in close().items() if name != field})

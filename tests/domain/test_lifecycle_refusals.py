@@ -188,13 +188,6 @@ def test_an_actors_address_has_320_characters() -> None:
     assert case.refuse(request(Action.COMMENT, replace(ADA, email="x" * 321))).code is Code.TOO_LONG
 
 
-@pytest.mark.parametrize("command_id", ["", "  "])
-def test_a_command_has_an_id(command_id: str) -> None:
-    refusal = _refused(replace(comment(), command_id=command_id))
-
-    assert (refusal.code, refusal.fields) == (Code.MALFORMED, ("command_id",))
-
-
 @pytest.mark.parametrize(
     "command",
     [comment, opening, lambda cc: _edit(cc=cc)],

@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain import commands as c
 from shared.domain import events as e
-from shared.domain.case import Actor, CaseState, Resolution, Status, Survey, WindowKind
+from shared.domain.case import SYSTEM, Actor, CaseState, Resolution, Status, Survey, WindowKind
 from shared.domain.decision import decide, elapsed, overdue
 from shared.domain.evolution import is_over, next_deadline
 from shared.domain.lifecycle import Action
@@ -269,6 +269,34 @@ class TestStandard5:
 
     def test_standard_5_only_notes_and_refusals_are_kept_from_customers(self) -> None:
         assert {"noted", "command_rejected"} == e.STAFF_ONLY
+
+
+WORK = {Action.COMMENT, Action.EDIT, Action.ATTACH, Action.REMOVE_ATTACHMENT}
+DESK = {Action.NOTE, Action.ASSIGN, Action.CLOSE}
+
+
+@pytest.mark.parametrize(
+    ("way", "customer", "staff"),
+    [
+        (
+            [],
+            WORK | {Action.ESCALATE, Action.REQUEST_CLOSE},
+            WORK | DESK | {Action.ASK, Action.RESOLVE, Action.ESCALATE},
+        ),
+        ([Action.ESCALATE], WORK | {Action.REQUEST_CLOSE}, WORK | DESK | {Action.ASK, Action.RESOLVE}),
+        ([Action.RESOLVE], WORK | {Action.ACCEPT, Action.REJECT}, WORK | DESK),
+        ([Action.CLOSE], {Action.REOPEN}, {Action.NOTE, Action.REOPEN}),
+    ],
+    ids=["new", "escalated", "resolved", "closed"],
+)
+def test_what_is_offered_to_whom(way: list[Action], customer: set[Action], staff: set[Action]) -> None:
+    case = Case.opened(STANDARD)
+    for action in way:
+        case.act(action, ADA)
+
+    assert case.offered(BOB) == customer
+    assert case.offered(ADA) == case.offered(MONITORING) == staff
+    assert case.offered(SYSTEM) == set()
 
 
 def test_an_opening_names_what_is_missing() -> None:

@@ -577,7 +577,7 @@ async def test_an_index_deleted_under_a_running_service_is_built_anew(world: Wor
 async def test_the_old_index_answers_and_follows_while_a_new_one_is_built(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.search.rebuild._BATCH", 5)
+    monkeypatch.setattr("services.search.rebuild._BATCH", 20)
     desk = await world.add_desk()
     async with service(world, tmp_path):
         cases = await world.add([one_case(desk, number) for number in range(1, 201)])

@@ -13,10 +13,10 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from services.workflows.case_workflow import CaseWorkflow
-from services.workflows.worker import workflow_runner
 from shared.contracts.workflow import CASE_WORKFLOW, CaseRun
 from tests.replay import HISTORIES
 from tests.replay.scenarios import SCENARIOS
+from tests.world import sandboxed
 
 RECORDED = sorted(HISTORIES.glob("*.json.gz"))
 
@@ -36,7 +36,7 @@ class ImpatientCaseWorkflow(CaseWorkflow):
 
 
 def replayer(kind: type[object]) -> Replayer:
-    return Replayer(workflows=[kind], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
+    return Replayer(workflows=[kind], workflow_runner=sandboxed(), data_converter=pydantic_data_converter)
 
 
 def history(path: Path) -> WorkflowHistory:

@@ -1,0 +1,29 @@
+"""The local mailbox of a development stack: mail that would have been sent, to be read at ``/dev/mailbox``."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifier.letter import Letter
+from shared.db.models import MailboxMessage
+
+
+class Mailbox:
+    """Keeps letters in Postgres, in the same transaction as the mark that they are sent: each truly once."""
+
+    async def send(self, session: AsyncSession, letter: Letter) -> None:
+        session.add(
+            MailboxMessage(
+                sender=letter.sender,
+                to=[letter.recipient],
+                cc=[],
+                subject=letter.subject,
+                message_id=letter.message_id,
+                in_reply_to=letter.in_reply_to,
+                text=letter.text,
+                html=letter.html,
+            )
+        )
+
+    async def rest(self) -> None:
+        """There is no connection to give back."""

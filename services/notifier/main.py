@@ -1,0 +1,109 @@
+"""The notifier as a process: tells people by mail what happens to their cases."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+
+from sqlalchemy import func, select
+
+from services.notifier.channels.mail import MailChannel, Transport
+from services.notifier.channels.mailbox import Mailbox
+from services.notifier.channels.port import Channel
+from services.notifier.channels.smtp import Smtp, parse_smtp_url
+from services.notifier.headers import sender
+from services.notifier.intake import Intake
+from services.notifier.sender import Sender
+from shared import telemetry
+from shared.db.engine import Database
+from shared.db.models import Delivery
+from shared.messaging import Bus, collect_dead_letters, connect, ensure_topology
+from shared.settings import Settings
+from shared.telemetry.instrument import instrument_engine
+
+_log = telemetry.get_logger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Notify until SIGTERM or SIGINT.
+
+    Raises:
+        BusUnavailableError: NATS did not answer within 30 seconds of the start.
+        ValueError: ``smtp_url`` or ``mail_from`` is not what it should be.
+    """
+    active = telemetry.setup("notifier", settings)
+    try:
+        asyncio.run(_until_signal(settings))
+    finally:
+        active.shutdown()
+
+
+async def _until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Run the service until ``stop`` is set; errors as of `run`."""
+    sender(settings.mail_from, "")
+    transport = transport_for(settings)
+    database = Database(settings.database_url, pool_size=8)
+    instrument_engine(database.engine)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        bus = await connect(settings, "notifier")
+        stack.push_async_callback(bus.close)
+
+        async def ready() -> bool | str:
+            return await _ready(bus, database, can_send=transport is not None)
+
+        await stack.enter_async_context(
+            telemetry.serve_health(settings.metrics_port, ready, host=settings.metrics_host)
+        )
+        await ensure_topology(bus)
+        working = asyncio.create_task(_work(settings, bus, database, transport))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+def transport_for(settings: Settings) -> Callable[[], Transport] | None:
+    """Where mail goes: the SMTP server, else in development the local mailbox, else nowhere yet.
+
+    Raises:
+        ValueError: ``smtp_url`` is not what it should be.
+    """
+    if settings.smtp_url and (url := settings.smtp_url.get_secret_value()):
+        address = parse_smtp_url(url)
+        return lambda: Smtp(address)
+    return Mailbox if settings.development else None
+
+
+async def _work(settings: Settings, bus: Bus, database: Database, transport: Callable[[], Transport] | None) -> None:
+    def channels() -> Sequence[Channel]:
+        return [MailChannel(settings, transport())] if transport else []
+
+    sending = Sender(database, bus, channels)
+    if transport is None:
+        _log.warning("no mail is sent: set CASEBOUND_SMTP_URL; deliveries are kept until then")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Intake(bus, database, sending.wake).run())
+        tasks.create_task(sending.run())
+        tasks.create_task(collect_dead_letters(bus))
+
+
+async def _ready(bus: Bus, database: Database, *, can_send: bool) -> bool | str:
+    if not bus.nc.is_connected:
+        return "not connected to NATS"
+    async with database.read() as session:
+        waiting = await session.scalar(select(func.count()).where(Delivery.status == "pending"))
+    if not can_send:
+        return f"no SMTP server: set CASEBOUND_SMTP_URL; {waiting} deliveries wait"
+    return True

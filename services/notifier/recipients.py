@@ -1,0 +1,101 @@
+"""Who is told of what: one table, read together with the policy that is pinned to the case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+from shared.domain import events as e
+from shared.domain.case import CaseState
+from shared.domain.policy import Policy, Recipient
+
+
+class Told(Enum):
+    """Whether a kind of event is worth a mail to these people."""
+
+    YES = "yes"
+    ALL = "only on desks where CC gets everything: there every update goes to every follower (desk-rules A3)"
+    NO = "no"
+
+
+_YES, _ALL, _NO = Told.YES, Told.ALL, Told.NO
+
+# fmt: off
+TABLE: dict[str, tuple[Told, Told, Told]] = {
+    #                      customers: opener,    CC     the desk's
+    #                      contact, admins of           assignee
+    #                      the account
+    "opened":             (_YES,                 _YES,  _YES),
+    "commented":          (_YES,                 _YES,  _YES),
+    "awaiting_customer":  (_YES,                 _YES,  _YES),
+    "resumed":            (_YES,                 _YES,  _YES),
+    "escalated":          (_YES,                 _YES,  _YES),
+    "closure_requested":  (_YES,                 _YES,  _YES),
+    "resolved":           (_YES,                 _YES,  _YES),
+    "accepted":           (_YES,                 _YES,  _YES),
+    "rejected":           (_YES,                 _YES,  _YES),
+    "closed":             (_YES,                 _YES,  _YES),
+    "reopened":           (_YES,                 _YES,  _YES),
+    "edited":             (_YES,                 _ALL,  _YES),
+    "attached":           (_YES,                 _ALL,  _YES),
+    "attachment_removed": (_YES,                 _ALL,  _YES),
+    "assigned":           (_ALL,                 _ALL,  _YES),
+    "sealed":             (_NO,                  _NO,   _NO),
+    "followed_up":        (_NO,                  _NO,   _YES),
+    "surveyed":           (_NO,                  _NO,   _YES),
+    "noted":              (_NO,                  _NO,   _YES),
+    "command_rejected":   (_NO,                  _NO,   _YES),
+}
+# fmt: on
+
+
+def recipients(event: e.Event, state: CaseState, policy: Policy, account_admins: Iterable[str] = ()) -> tuple[str, ...]:
+    """Decide who gets a mail about an event (desk-rules "mail on every update goes to", A3, H6, T7).
+
+    Args:
+        event: the first event of a command; the mail tells of the others too.
+        state: the case right after the command.
+        policy: pinned to the case.
+        account_admins: addresses of the administrators of the case's account.
+
+    Returns:
+        Addresses in lower case, each once; never the actor's.
+    """
+    actor = _lower(event.actor.email)
+    told = (*_by_policy(event, state, policy, account_admins), *_personally(event))
+    return tuple(dict.fromkeys(address for address in map(_lower, told) if address and address != actor))
+
+
+def _by_policy(event: e.Event, state: CaseState, policy: Policy, account_admins: Iterable[str]) -> Iterator[str | None]:
+    customers, cc, assignee = (_applies(told, policy) for told in TABLE[event.kind])
+    named = policy.recipients
+    if customers and Recipient.OPENER in named:
+        yield state.reporter
+    if customers and Recipient.CONTACT in named:
+        yield state.contact
+    if customers and Recipient.ACCOUNT_ADMINS in named:
+        yield from account_admins
+    if cc and Recipient.CC in named:
+        yield from state.cc
+    if assignee and Recipient.ASSIGNEE in named:
+        yield state.assignee
+
+
+def _applies(told: Told, policy: Policy) -> bool:
+    return told is Told.YES or (told is Told.ALL and policy.cc_gets_everything)
+
+
+def _personally(event: e.Event) -> Iterator[str | None]:
+    """Those whom the event itself names: who is given a case, loses it, or is copied from now on."""
+    match event:
+        case e.Assigned():
+            yield event.assignee
+            yield event.previous
+        case e.Edited():
+            for change in event.changes:
+                if change.field == "cc":
+                    yield from set(change.after or ()) - set(change.before or ())
+
+
+def _lower(address: str | None) -> str:
+    return (address or "").strip().lower()
