@@ -56,13 +56,18 @@ until_true() {
   done
 }
 
-# mailed RECIPIENT TEXT: whether a mail about this case with that text has reached the recipient.
-mailed() {
+# mails RECIPIENT OLD TEXT: how many mails about this case say that to the recipient, the OLD first ones aside.
+mails() {
   curl --silent --show-error --max-time 10 --header "Accept: application/json" "$api/dev/mailbox" | python3 -c '
 import json, sys
-recipient, word, text = sys.argv[1:]
+recipient, word, old, text = sys.argv[1:]
 about = [mail for mail in json.load(sys.stdin)["items"] if recipient in mail["to"] and word in mail["subject"]]
-sys.exit(not any(text in " ".join(mail["text"].split()) for mail in about))' "$1" "$word" "$2"
+print(sum(text in " ".join(mail["text"].split()) for mail in about[: len(about) - int(old)]))' "$1" "$word" "$2" "$3"
+}
+
+# mailed RECIPIENT TEXT: whether this step has brought them such a mail.
+mailed() {
+  [[ $(mails "$1" "${before[$1]}" "$2") -gt 0 ]]
 }
 
 # listed TOKEN STATUS SEQ: whether searching for the word finds this case alone, with that status.
@@ -73,7 +78,7 @@ listed() {
 }
 
 # check TOKEN STATUS EVENTS TEXT RECIPIENT…: what status, events, mail and search show now.
-# TOKEN is that of whoever acted; EVENTS are the newest kinds; TEXT stands in the mail that each RECIPIENT gets.
+# TOKEN is that of whoever acted; EVENTS are the newest kinds; TEXT stands in a new mail to each RECIPIENT.
 check() {
   local token=$1 status=$2 kinds=$3 text=$4 seq actor
   shift 4
@@ -86,11 +91,11 @@ check() {
   expect events "$(python3 -c 'import json, sys
 print(*(event["kind"] for event in json.load(sys.stdin)["items"]))' <<<"$answer")" "$kinds"
   for recipient in "$@"; do
-    until_true 20 "a mail to $recipient that says «$text»" mailed "$recipient" "$text"
-    printf '   %-8s %s: «%s»\n' mail "$recipient" "$text"
+    until_true 20 "a mail to $recipient${text:+ that says «$text»}" mailed "$recipient" "$text"
+    printf '   %-8s %s\n' mail "$recipient${text:+: «$text»}"
   done
   actor=${people[$token]}
-  ! mailed "$actor" "$text" || fail "$actor was mailed about what they did themselves"
+  ! mailed "$actor" "" || fail "$actor was mailed about what they did themselves"
   until_true 20 "the search for «$word» to show it as $status" listed "$token" "$status" "$seq"
   printf '   %-8s %s: found, %s\n' search "$word" "$status"
 }
@@ -98,6 +103,7 @@ print(*(event["kind"] for event in json.load(sys.stdin)["items"]))' <<<"$answer"
 begin() {
   step=$1
   printf '\n%s\n' "$1"
+  for person in "${people[@]}" $priya; do before[$person]=$(mails "$person" 0 ""); done
 }
 
 # act TOKEN ACTION BODY
@@ -106,15 +112,16 @@ act() {
   [[ $code == 200 || $code == 201 ]] || fail "the answer is $code: $answer"
 }
 
-declare -A people
+declare -A people before
 token_of() { "$casebound" token "$1" --desk "$desk" --data-dir "$data_dir" | tail -n 1; }
 
-begin "getting tokens for Bob and Ada and Grace"
-api=${CASEBOUND_API:-$(field api <"$data_dir/stack.json")} || fail "no running stack in $data_dir: start one with make up"
-curl --silent --fail --max-time 10 --output /dev/null "$api/readyz" || fail "the stack at $api is not ready"
+step="looking for the stack"
+api=${CASEBOUND_API:-$(field api <"$data_dir/stack.json")} || fail "none runs in $data_dir: start one with make up"
+curl --silent --fail --max-time 10 --output /dev/null "$api/readyz" || fail "$api is not ready"
+step="getting tokens"
 as_bob=$(token_of $bob) as_ada=$(token_of $ada) as_grace=$(token_of $grace)
-people[$as_bob]=$bob people[$as_ada]=$ada people[$as_grace]=$grace
-echo "   $api"
+people=([$as_bob]=$bob [$as_ada]=$ada [$as_grace]=$grace)
+echo "Bob is a customer; Ada and Grace are staff of $api/api/v1/desks/$desk"
 
 begin "Bob opens a case and copies Priya"
 call "$as_bob" POST /cases "{\"subject\": \"$subject\", \"description\": \"The run ends with error P-17.\",
@@ -126,7 +133,7 @@ check "$as_bob" new opened "The run ends with error P-17." $priya
 
 begin "Grace assigns it to Ada"
 act "$as_grace" assign "{\"assignee\": \"$ada\"}"
-check "$as_grace" open assigned "$subject" $ada
+check "$as_grace" open assigned "" $ada
 
 begin "Ada asks a question"
 act "$as_ada" comments '{"body": "Which pay period is it?", "await_reply": true}'
@@ -147,7 +154,8 @@ expect code "$(field code <<<"$answer")" already_escalated
 
 begin "Ada resolves it"
 act "$as_ada" resolve '{"resolution_type": "provided", "root_cause": "A locked record.", "summary": "The record is free."}'
-expect closes "$(field auto_close_at <<<"$answer" | grep -c Z) time" "1 time"
+[[ -n $(field auto_close_at <<<"$answer") ]] || fail "the resolved case has no auto_close_at"
+printf '   %-8s %s\n' closes "by itself at $(field auto_close_at <<<"$answer")"
 check "$as_ada" resolved resolved "The record is free." $bob $priya
 
 begin "Bob rejects the resolution with a reason"
@@ -161,7 +169,9 @@ check "$as_ada" resolved resolved "All records are free." $bob $priya
 begin "Bob accepts and answers the survey"
 act "$as_bob" accept '{"survey": {"q1": 5, "q2": "Quick in the end."}}'
 expect survey "$(field survey.q2 <<<"$answer")" "Quick in the end."
-check "$as_bob" closed "accepted" "$subject" $ada $priya
+[[ -n $(field reopen_until <<<"$answer") ]] || fail "the closed case has no reopen_until"
+printf '   %-8s %s\n' reopen "possible until $(field reopen_until <<<"$answer")"
+check "$as_bob" closed "accepted closed" "" $ada $priya
 
 begin "Bob reopens it with a reason"
 act "$as_bob" reopen '{"reason": "December stops as well."}'

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     """The namespace that holds the cases' workflows."""
     nats_url: str = "nats://127.0.0.1:4222"
     """NATS with JetStream: ``nats://user:password@host:port``; several, separated by commas, for a cluster."""
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """Copies that a NATS cluster keeps of each stream; 3 in production."""
     smtp_url: SecretStr | None = None
     """Where mail is sent: ``smtp://user:password@host:port``.
     Without it mail lands in the local mailbox (development only)."""

@@ -99,7 +99,9 @@ class Person:
         return await self.ask("GET", path, params=params)
 
     async def post(self, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
-        return await self.ask("POST", path, {} if body is None else body, headers={"Idempotency-Key": key} if key else {})
+        return await self.ask(
+            "POST", path, {} if body is None else body, headers={"Idempotency-Key": key} if key else {}
+        )
 
     async def opened(self, **fields: Any) -> dict[str, Any]:
         """Open a case."""

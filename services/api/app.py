@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from services.api import errors, health
 from services.api.actions.endpoints import router as actions
 from services.api.auth import DOCUMENTED_SCHEMES
+from services.api.body_limit import BodyLimit
 from services.api.cases.endpoints import router as cases
 from services.api.comments.endpoints import router as comments
 from services.api.context import Context
@@ -30,9 +31,6 @@ from shared.settings import Settings
 from shared.telemetry.instrument import fastapi_telemetry, instrument_app, instrument_engine
 from shared.temporal import connect as connect_to_temporal
 
-MAX_BODY_BYTES = 1024 * 1024
-"""Of JSON: the longest text of a form may be 64 KiB, and JSON can write each byte of it in six."""
-
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the application. Nothing is connected before it is started.
@@ -48,8 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lambda app: _connected(app, settings),
         redoc_url=None,
         telemetry=fastapi_telemetry(),
-        max_body_size=MAX_BODY_BYTES,
     )
+    app.add_middleware(BodyLimit)
     instrument_app(app)
     errors.install(app)
     install_openapi(app)

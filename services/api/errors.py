@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from services.api.body_limit import MAX_BODY_BYTES
 from services.api.commands import unavailable
 from services.api.problems import FieldError, Problem, invalid
 from shared.telemetry import get_logger
@@ -88,7 +89,7 @@ async def _http(request: Request, error: Exception) -> Response:
     detail = {
         404: f"There is nothing at {request.url.path[:200]}.",
         405: f"{request.method} is not offered at {request.url.path[:200]}.",
-        413: "The request is larger than 1 MiB.",
+        413: f"The request is larger than {MAX_BODY_BYTES} bytes (1 MiB).",
     }.get(error.status_code, str(error.detail))
     code = _CODES.get(error.status_code)
     if code is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,18 @@ _TAGS = {
 """No images: what is fetched from elsewhere tells others who reads the mail, and when."""
 
 
+class _Wire(EmailPolicy):
+    """Writes ids on one line: some mail programs lose the conversation when they are folded."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name in {"Message-ID", "In-Reply-To", "References"}:
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_WIRE = _Wire(linesep=SMTP.linesep)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
     """A mail to one recipient, ready to be sent."""
@@ -43,7 +55,7 @@ class Letter:
     @property
     def wire(self) -> bytes:
         """The message as SMTP transmits it."""
-        return self.mime.as_bytes(policy=SMTP)
+        return self.mime.as_bytes(policy=_WIRE)
 
 
 def write_letter(story: Story, recipient: str, *, mail_from: str, public_url: str) -> Letter:
@@ -62,7 +74,7 @@ def write_letter(story: Story, recipient: str, *, mail_from: str, public_url: st
         raise ValueError(f"what is internal to the desk is not for {recipient}, who is not on its staff")
     from_, to = sender(mail_from, story.desk.name), receiver(recipient)
     conversation = message_id(story.case_id, 0, recipient, from_.domain)
-    mime = EmailMessage(policy=SMTP)
+    mime = EmailMessage(policy=_WIRE)
     mime["From"] = from_
     mime["To"] = to
     mime["Subject"] = f"[{header_text(story.key)}] {header_text(story.state.subject)}"

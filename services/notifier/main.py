@@ -15,7 +15,7 @@ from services.notifier.channels.port import Channel
 from services.notifier.channels.smtp import Smtp, parse_smtp_url
 from services.notifier.headers import sender
 from services.notifier.intake import Intake
-from services.notifier.sender import Sender
+from services.notifier.sender import RETRY_SECONDS, Sender
 from shared import telemetry
 from shared.db.engine import Database
 from shared.db.models import Delivery
@@ -90,7 +90,7 @@ async def _work(settings: Settings, bus: Bus, database: Database, transport: Cal
     def channels() -> Sequence[Channel]:
         return [MailChannel(settings, transport())] if transport else []
 
-    sending = Sender(database, bus, channels)
+    sending = Sender(database, bus, channels, retry_seconds=RETRY_SECONDS)
     if transport is None:
         _log.warning("no mail is sent: set CASEBOUND_SMTP_URL; deliveries are kept until then")
     async with asyncio.TaskGroup() as tasks:

@@ -49,7 +49,7 @@ class Sender:
         bus: Bus,
         channels: Callable[[], Sequence[Channel]],
         *,
-        retry_seconds: Sequence[float] = RETRY_SECONDS,
+        retry_seconds: Sequence[float],
     ) -> None:
         self._database = database
         self._bus = bus

@@ -29,7 +29,7 @@ _SECONDS_PER_CHARACTER: Final = 1e-6
 """Indexing a case reads all its text again. A case of a million characters is therefore written at most once a second,
 so that it can't take all of the indexer's time; and never more seldom, for callers wait 2 s for their own event."""
 _ACK_SECONDS: Final = 3.0
-"""Also how long the events that a killed process held are missing after its restart. Hearing one twice costs nothing."""
+"""Also how long events that a killed process held stay missing after its restart; hearing one twice is harmless."""
 _NO_LIMIT: Final = -1
 _PAUSE_SECONDS: Final = 1.0
 _HOPELESS: Final = 8

@@ -21,7 +21,7 @@ import nats.errors
 import orjson
 from nats.js.errors import APIError, NoStreamResponseError
 
-from shared.contracts.events import CaseEvent, to_cloud_event
+from shared.contracts.events import CaseEvent, encode, to_cloud_event
 from shared.contracts.subjects import CASES_STREAM, case_event
 from shared.db.cases import POLICIES
 from shared.messaging import Bus, ensure_topology, publish
@@ -124,7 +124,7 @@ class Relay:
             await publish(
                 self._bus,
                 subject,
-                event.model_dump_json(exclude_none=True).encode(),
+                encode(event),
                 message_id=event.id,
                 headers={"traceparent": event.traceparent} if event.traceparent else None,
             )

@@ -9,14 +9,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from shared.domain.commands import Open
+from shared.desks.problems import not_one_of
 from shared.domain.policy import Policy, StatusGroup
 from shared.domain.profiles import PROFILES
 
 POLICIES: TypeAdapter[Policy] = TypeAdapter(Policy)
 POLICY_FIELDS = tuple(field.name for field in fields(Policy))
 GROUP_FIELDS = tuple(field.name for field in fields(StatusGroup))
-OPENING_FIELDS = tuple(field.name for field in fields(Open) if field.name not in {"name", "actor", "command_id"})
 FILTERS = ("status", "product", "type", "severity", "impact", "account", "assignee")
 
 
@@ -41,10 +40,8 @@ def effective_policy(profile: str, overrides: Mapping[str, Any]) -> Policy:
 def unusable_values(policy: Policy) -> dict[str, str]:
     """Values that have the right type and still make no sense: field → sentence."""
     wrong = {}
-    for name, allowed in (("required_at_opening", OPENING_FIELDS), ("required_filters", FILTERS)):
-        unknown = [value for value in getattr(policy, name) if value not in allowed]
-        if unknown:
-            wrong[name] = f"«{unknown[0]}» is not allowed. Allowed: {', '.join(allowed)}."
+    if unknown := [name for name in policy.required_filters if name not in FILTERS]:
+        wrong["required_filters"] = not_one_of(unknown[0], FILTERS)
     endings = [ending for ending in policy.attachment_types or () if not re.fullmatch(r"[a-z0-9]{1,10}", ending)]
     if endings:
         wrong["attachment_types"] = f"«{endings[0]}» is not a file name ending; write them like pdf, in small letters."

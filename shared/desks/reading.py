@@ -78,10 +78,18 @@ def _policy_problems(document: Document) -> Iterator[Problem]:
     except ValidationError as error:
         # Whether fields fit each other depends on the profile; whether each is right in itself does not.
         found = _explain(document, error, ("policy",))
-        yield from (problem for problem in found if known or problem.where != "policy")
+        yield from (_at_its_field(document, problem) for problem in found if known or problem.where != "policy")
         return
     for name, what in unusable_values(policy).items():
         yield Problem(document.line(("policy", name)), f"policy.{name}", what)
+
+
+def _at_its_field(document: Document, problem: Problem) -> Problem:
+    """The policy as a whole refuses some values of fields; its sentence then begins with the field."""
+    name, _, what = problem.what.partition(": ")
+    if problem.where != "policy" or name not in POLICY_FIELDS:
+        return problem
+    return Problem(document.line(("policy", name)), f"policy.{name}", what)
 
 
 def _unknown_policy_keys(document: Document, given: Mapping[str, Any]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from shared.domain import commands as c
+from shared.domain.consequences import says_something
 from shared.domain.limits import (
     ADDRESS_MAX_CHARACTERS,
     ATTACHMENTS_MAX_PER_COMMAND,
@@ -74,6 +75,10 @@ def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
     if isinstance(command, c.Open):
         yield from _missing_at_opening(command, policy)
         yield from _too_long("subject", command.subject, SUBJECT_MAX_CHARACTERS)
+        if len(command.subject.splitlines()) > 1:
+            yield _refuse(
+                RefusalCode.MALFORMED, "subject: one line, please; the rest belongs in the description.", "subject"
+            )
     if isinstance(command, c.Edit):
         yield from _not_editable(command)
     if isinstance(command, c.Comment):
@@ -112,6 +117,8 @@ def _contradictory(command: c.Comment) -> Iterator[Refusal]:
     given = [flag for flag in ("internal", "await_reply", "solve", "close") if getattr(command, flag)]
     if len(given) > 1:
         yield _refuse(RefusalCode.MALFORMED, f"Choose one of {' and '.join(given)}; they exclude each other.", *given)
+    if command.cc and (command.internal or not says_something(command)):
+        yield _refuse(RefusalCode.MALFORMED, "cc: addresses are added with a comment that they may read.", "cc")
 
 
 def _not_editable(command: c.Edit) -> Iterator[Refusal]:
@@ -133,7 +140,7 @@ def _too_long(name: str, value: object, limit: int) -> Iterator[Refusal]:
 
 
 def _too_large(name: str, value: object) -> Iterator[Refusal]:
-    size = len(value.encode(errors="surrogatepass")) if isinstance(value, str) else 0
+    size = len(value.encode()) if isinstance(value, str) else 0
     if size > TEXT_MAX_BYTES:
         yield _refuse(RefusalCode.TOO_LONG, f"{name}: {size} bytes; at most {TEXT_MAX_BYTES} (64 KiB).", name)
 

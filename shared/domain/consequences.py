@@ -91,9 +91,11 @@ def resolved(_state: CaseState, policy: Policy, command: c.Resolve) -> Facts:
     resolution = Resolution(
         resolution_type=command.resolution_type, summary=command.summary, root_cause=command.root_cause
     )
-    yield from resolved_as(resolution, policy)
     if policy.on_resolve is OnResolve.CLOSE:
+        yield partial(e.Resolved, resolution=resolution)
         yield from closed_for("resolved", policy)
+    else:
+        yield from resolved_as(resolution, policy)
 
 
 def accepted(_state: CaseState, policy: Policy, command: c.Accept) -> Facts:

@@ -37,7 +37,7 @@ def _row_for(action: Action, who: ActorKind, state: CaseState, policy: Policy, n
     offered = [row for row in LIFECYCLE if row.action is action and row.desk(policy)]
     mine = [row for row in offered if who in row.who]
     phase = phase_of(state)
-    if not mine and (not offered or phase is not SEALED):
+    if not mine and phase is not SEALED:
         return _refuse_unoffered(action, who, bool(offered))
     fitting = next((row for row in mine if phase in row.phases), None)
     if fitting is None:

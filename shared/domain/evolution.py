@@ -21,7 +21,8 @@ def evolve(state: CaseState | None, event: e.Event) -> CaseState:
         return _opened(event)
     if isinstance(event, e.Opened) or state is None or event.seq != state.seq + 1:
         raise ValueError(f"event {event.seq} ({event.kind}) does not follow {state.seq if state else 'nothing'}")
-    updated_at = state.updated_at if event.kind in e.STAFF_ONLY else event.at
+    unnoticed = event.kind in e.STAFF_ONLY or isinstance(event, e.Sealed)
+    updated_at = state.updated_at if unnoticed else event.at
     stepped = replace(state, seq=event.seq, status=status_after(state, event), updated_at=updated_at)
     return _with_details(stepped, event)
 

@@ -174,7 +174,7 @@ LIFECYCLE: tuple[Row, ...] = (
     Row(A.ACCEPT,            CUSTOMER,    RESOLVED_ONLY,       _confirms,                    leads_to.accepted),
     Row(A.REJECT,            CUSTOMER,    RESOLVED_ONLY,       _confirms,                    leads_to.rejected,               ("reason",)),
     Row(A.CLOSE,             STAFF,       WORKING,             _always,                      leads_to.closed),
-    Row(A.CLOSE,             CUSTOMER,    WORKING,             _ends_by(EndBy.CLOSE),        leads_to.closed),
+    Row(A.CLOSE,             CUSTOMER,    ACTIVE,              _ends_by(EndBy.CLOSE),        leads_to.closed),
     Row(A.REOPEN,            PEOPLE,      CLOSED_ONLY,         _reopens(Reopen.BY_ACTION),   leads_to.reopened,               ("reason",)),
     Row(A.SURVEY,            CUSTOMER,    ENDED,               _surveys,                     leads_to.surveyed,               ("q1", "q2"),                   _survey_not_due),
     Row(A.FOLLOW_UP,         PEOPLE,      SEALED_ONLY,         _follows_up,                  leads_to.followed_up),

@@ -74,6 +74,21 @@ class Recipient(StrEnum):
     ACCOUNT_ADMINS = "account_admins"
 
 
+OPENING_FIELDS = (
+    "subject",
+    "description",
+    "reporter",
+    "product",
+    "type",
+    "severity",
+    "impact",
+    "account",
+    "contact",
+    "environment",
+    "internal_reference",
+)
+"""What a desk may require at opening."""
+
 Unlimited = Literal["unlimited"]
 
 
@@ -142,6 +157,11 @@ class Policy:
             raise ValueError(
                 "reopen and reopen_within go together: days or 'unlimited' where cases can be reopened, else null"
             )
+
+        if unknown := sorted(set(self.required_at_opening) - set(OPENING_FIELDS)):
+            raise ValueError(f"required_at_opening: {', '.join(unknown)}; allowed are {', '.join(OPENING_FIELDS)}")
+        if self.survey and not self.accept_reject:
+            raise ValueError("survey: asked after an accept, so it needs accept_reject")
 
     def label(self, status: Status) -> str:
         """What the desk's users call ``status``."""

@@ -106,7 +106,7 @@ async def connect(settings: Settings, name: str) -> Bus:
             f"NATS at {_without_password(settings.nats_url)} does not answer ({why}); "
             "check that it runs and that CASEBOUND_NATS_URL is right"
         ) from error
-    bus = Bus(client, client.jetstream(timeout=5), replicas=getattr(settings, "nats_replicas", 1))
+    bus = Bus(client, client.jetstream(timeout=5), replicas=settings.nats_replicas)
     made.append(bus)
     return bus
 

@@ -196,6 +196,7 @@ async def _handle(consumer: _Consumer, messages: list[Incoming]) -> None:
         try:
             await consumer.handle(messages)
         except consumer.wait_out as error:
+            _stop_if_cancelled()
             pause = _OUTAGE_SECONDS[min(outages, len(_OUTAGE_SECONDS) - 1)]
             outages += 1
             _log.warning("waiting out", consumer=consumer.durable, error=repr(error), seconds=pause)

@@ -9,7 +9,7 @@ import pytest
 from services.api.authorisation import TABLE
 from services.local.demo import DEMO_DESKS
 from shared.desks import SCOPES, DeskFile, DeskFileError, parse_desk_file, read_desk_file
-from shared.desks.policies import effective_policy
+from shared.desks.policies import POLICY_FIELDS, effective_policy
 from shared.domain.case import Status
 from shared.domain.profiles import PROFILES
 
@@ -108,7 +108,8 @@ def test_policy_fields_go_over_the_profile() -> None:
         ("policy: {reopn: no}", "line 4: policy: unknown key: «reopn» is not allowed; did you mean reopen? Allowed:"),
         ("policy:\n  on_resolve: closed", "line 5: policy.on_resolve: «closed» is not allowed; did you mean close?"),
         ("policy:\n  reopen_within: soon", "line 5: policy.reopen_within: «soon» does not fit; give a whole number or"),
-        ("policy:\n  auto_close_after: 0", "line 4: policy: auto_close_after: 0 business days; allowed are 1 to 365"),
+        ("policy:\n  auto_close_after: 0", "line 5: policy.auto_close_after: 0 business days; allowed are"),
+        ("profile: connect\npolicy:\n  survey: true", "line 6: policy.survey: asked after an accept, so it needs"),
         ("policy: {reopen: no}", "line 4: policy: reopen and reopen_within go together"),
         ("policy: {survey: maybe}", "line 4: policy.survey: «maybe» does not fit; give true or false."),
         ("policy: {survey: }", "line 4: policy.survey: an empty value does not fit; give true or false."),
@@ -116,7 +117,7 @@ def test_policy_fields_go_over_the_profile() -> None:
         ("policy: {recipients: [boss]}", "line 4: policy.recipients: «boss» is not allowed. Allowed: opener, contact"),
         ("policy: {labels: {opne: X}}", "line 4: policy.labels.opne: «opne» is not allowed; did you mean open?"),
         ("policy: {required_filters: [produkt]}", "line 4: policy.required_filters: «produkt» is not allowed. Allowed"),
-        ("policy: {required_at_opening: [mood]}", "line 4: policy.required_at_opening: «mood» is not allowed. Allowed"),
+        ("policy: {required_at_opening: [mood]}", "line 4: policy.required_at_opening: mood; allowed are subject,"),
         ("policy: {attachment_types: [.pdf]}", "line 4: policy.attachment_types: «.pdf» is not a file name ending"),
         ("policy: {attachment_max_bytes: 0}", "line 4: policy.attachment_max_bytes: give a number of bytes above 0."),
         (
@@ -248,3 +249,10 @@ def test_demo_desks_show_a_profile_as_it_is(profile: str) -> None:
 
 def test_every_scope_that_the_api_asks_for_can_be_given() -> None:
     assert {rule.scope for rule in TABLE.values()} <= set(SCOPES)
+
+
+def test_the_page_on_desk_files_names_everything() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "desk-file.md").read_text()
+    assert [name for name in (*DeskFile.model_fields, *POLICY_FIELDS, *SCOPES, *PROFILES) if name not in page] == []
+    example = page.split("```yaml\n")[1].split("```")[0]
+    assert read(example).calendar.holidays == ["GB-ENG", "2026-12-24"]

@@ -220,8 +220,8 @@ class TestMspPortal:
         events = case.act(Action.ACCEPT, BOB)
 
         assert [event.kind for event in events] == ["accepted", "closed", "sealed"]
-        assert case.refuse(request(Action.REOPEN, BOB)).code is RefusalCode.NOT_OFFERED_BY_DESK
-        assert case.refuse(request(Action.FOLLOW_UP, BOB)).code is RefusalCode.NOT_OFFERED_BY_DESK
+        assert case.refuse(request(Action.REOPEN, BOB)).code is RefusalCode.CASE_SEALED
+        assert case.refuse(request(Action.FOLLOW_UP, BOB)).code is RefusalCode.CASE_SEALED
         refusal = case.refuse(comment(BOB))
         assert refusal.code is RefusalCode.CASE_SEALED
         assert "follow-up" not in refusal.detail

@@ -64,7 +64,7 @@ def _edit(**changes: Any) -> c.Edit:
 EARNED: dict[Code, Callable[[], Refusal]] = {
     Code.NOT_ALLOWED_IN_STATUS: lambda: resolved(STANDARD).refuse(resolve()),
     Code.NOT_ALLOWED_FOR_ACTOR: lambda: _refused(resolve(BOB)),
-    Code.NOT_OFFERED_BY_DESK: lambda: closed(HELP_CENTRE).refuse(request(Action.REOPEN, ADA)),
+    Code.NOT_OFFERED_BY_DESK: lambda: Case.opened(HELP_CENTRE).refuse(request(Action.ESCALATE, BOB)),
     Code.ALREADY_ESCALATED: lambda: _twice(Action.ESCALATE),
     Code.CLOSURE_ALREADY_REQUESTED: lambda: _twice(Action.REQUEST_CLOSE),
     Code.SURVEY_NOT_OFFERED: lambda: closed(STANDARD).refuse(request(Action.SURVEY, BOB)),
@@ -301,3 +301,22 @@ def test_a_rejection_is_recorded_however_it_looks() -> None:
     )
 
     assert case.kinds == ["opened", "command_rejected"]
+
+
+@pytest.mark.parametrize("answer", [-1, limits.LARGEST_ANSWER + 1])
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda answer: c.AnswerSurvey(command_id="1", actor=BOB, q1=1, q2=answer),
+        lambda answer: c.Accept(command_id="1", actor=BOB, survey=Survey(q1=1, q2=answer)),
+    ],
+    ids=["survey", "accept"],
+)
+def test_an_answer_in_figures_is_a_small_one(command: Callable[[int], c.Command], answer: int) -> None:
+    refusal = decide(None, STANDARD, command(answer), MONDAY)
+    at_most = decide(None, STANDARD, command(limits.LARGEST_ANSWER), MONDAY)
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.fields) == (Code.MALFORMED, ("q2",))
+    assert isinstance(at_most, Refusal)
+    assert at_most.code is Code.NO_SUCH_CASE

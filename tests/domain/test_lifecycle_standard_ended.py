@@ -114,7 +114,8 @@ class TestStandard4:
         case.act(Action.FOLLOW_UP, BOB)
 
         assert case.act(Action.FOLLOW_UP, BOB) == ()
-        assert case.state.follow_ups == (2,)
+        case.do(c.FollowUp(command_id=an_id(), actor=ADA, number=9))
+        assert case.state.follow_ups == (2, 9)
 
     @pytest.mark.parametrize("action", [Action.COMMENT, Action.ATTACH, Action.EDIT, Action.CLOSE])
     def test_standard_4_closed_takes_only_reopening(self, closed_on_friday: Case, action: Action) -> None:

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,7 +10,6 @@ from pathlib import Path
 import pytest
 from nats.js.errors import NotFoundError
 
-from services.local.programs import installed
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM, case_event
 from shared.messaging import (
     Bus,
@@ -33,54 +26,9 @@ from shared.messaging import (
     replay_dead,
 )
 from shared.settings import Settings
+from tests.integration.nats_server import Server, free_port
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-class Server:
-    """One nats-server with a store of its own; the same port and store after a restart."""
-
-    def __init__(self, directory: Path) -> None:
-        self.port = _free_port()
-        self._config = directory / "nats.conf"
-        self._config.write_text(
-            json.dumps(
-                {
-                    "listen": f"127.0.0.1:{self.port}",
-                    "jetstream": {"store_dir": str(directory / "store"), "sync_interval": "always"},
-                }
-            )
-        )
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(nats_url=f"nats://127.0.0.1:{self.port}")
-
-    def start(self) -> None:
-        program = installed("nats-server", setting="CASEBOUND_NATS_URL")
-        self._process = subprocess.Popen([program, "-c", str(self._config)], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while not self._listens():
-            assert time.monotonic() < deadline, "nats-server does not start"
-            time.sleep(0.02)
-
-    def _listens(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            return True
-        return False
-
-    def kill(self) -> None:
-        if self._process:
-            os.kill(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -431,7 +379,7 @@ async def test_the_newest_dead_letters_come_first(nats: Bus) -> None:
 
 async def test_a_server_that_is_not_there_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus, "FIRST_CONNECT_SECONDS", 0.5)
-    settings = Settings(nats_url=f"nats://user:hidden@127.0.0.1:{_free_port()}")
+    settings = Settings(nats_url=f"nats://user:hidden@127.0.0.1:{free_port()}")
     with pytest.raises(BusUnavailableError, match="CASEBOUND_NATS_URL") as caught:
         await connect(settings, "test")
     assert "hidden" not in str(caught.value)

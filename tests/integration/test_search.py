@@ -1,210 +1,59 @@
-"""The search service on real Postgres and NATS."""
+"""The search service on real Postgres and NATS: what it finds, and how it follows events."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
-import json
-import os
 import random
-import shutil
-import signal
-import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import delete, select, update
+from prometheus_client import REGISTRY
+from sqlalchemy import delete
 
 from services.search import indexer as indexer_module
-from services.search import main
 from services.search.feed import Feed
-from services.search.index import CaseDocument, IndexBrokenError
+from services.search.index import CaseDocument
 from services.search.index_directory import IndexDirectory
 from services.search.indexer import Indexer
 from services.search.live_index import LiveIndex
-from services.search.reindex_command import ReindexError
-from services.search.reindex_command import run as reindex
 from services.search.source import read_cases
 from shared import telemetry
-from shared.contracts.events import EVENTS, CaseEvent, details, event_id, event_source, event_type
-from shared.contracts.search import After, SearchAnswer, SearchQuery, Viewer
-from shared.contracts.subjects import CASES_STREAM, SEARCH_QUERY, case_event
+from shared.contracts.events import EVENTS
+from shared.contracts.search import After, Viewer
+from shared.contracts.subjects import case_event
 from shared.db import models
 from shared.db.engine import Database
 from shared.domain import events as domain
-from shared.domain.case import Actor, ActorKind, Resolution, Survey
-from shared.messaging import Bus, connect, ensure_topology, list_dead, publish
+from shared.domain.case import Resolution, Survey
+from shared.messaging import list_dead, publish
 from shared.settings import Settings
 from shared.telemetry.span_store import SpanStore
 from tests.contract import search_oracle as oracle
-
-STAFF = Viewer(staff=True, email="ada@vendor.example")
-BOB = Viewer(email="bob@acme.example")
-ADA = Actor(kind=ActorKind.STAFF, email="ada@vendor.example", name="Ada Vendor")
-MOMENT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-PATIENCE = 20.0
-T = TypeVar("T")
-
-
-class World:
-    """Writes cases and events as the recorder and the relay would."""
-
-    def __init__(self, settings: Settings, database: Database, bus: Bus) -> None:
-        self.settings = settings
-        self.database = database
-        self.bus = bus
-
-    async def add_desk(self, slug: str | None = None, key: str = "CON") -> str:
-        slug = slug or f"desk-{uuid.uuid4().hex[:8]}"
-        async with self.database.write() as session:
-            session.add(
-                models.Desk(
-                    slug=slug, name=slug, key=key, profile="standard", policy={}, policy_version=1, timezone="UTC",
-                    workdays=[], holidays=[], products=[], case_types=[], severities=list(oracle.SEVERITIES),
-                    contacts=[],
-                )
-            )  # fmt: skip
-        return slug
-
-    async def add(self, cases: Iterable[CaseDocument], *, tell: bool = True) -> list[CaseDocument]:
-        """Insert cases with the events that make them so, on desks that exist."""
-        cases = list(cases)
-        async with self.database.write() as session:
-            desks = dict((await session.execute(select(models.Desk.slug, models.Desk.id))).all())
-            session.add_all(_case_row(case, desks[case.desk]) for case in cases)
-            await session.flush()
-            for case in cases:
-                session.add_all(
-                    _event_row(case.id, event) for event in (_opened(case), _noted(case)) if event is not None
-                )
-        if tell:
-            for case in cases:
-                await self.tell(case, case.seq)
-        return cases
-
-    async def happen(self, case: CaseDocument, event: domain.Event, *, tell: bool = True) -> None:
-        """Record an event of a case."""
-        async with self.database.write() as session:
-            session.add(_event_row(case.id, event))
-            await session.execute(
-                update(models.Case)
-                .where(models.Case.id == uuid.UUID(case.id))
-                .values(seq=event.seq, updated_at=event.at)
-            )
-        if tell:
-            await self.tell(case, event.seq, event.kind)
-
-    async def tell(self, case: CaseDocument, seq: int, kind: str = "opened", traceparent: str | None = None) -> None:
-        """Publish an event, again if it has been published before."""
-        told = CaseEvent.model_validate(
-            {
-                "id": event_id(case.id, seq),
-                "source": event_source(case.desk, case.number),
-                "type": event_type(kind),
-                "time": MOMENT,
-                "traceparent": traceparent,
-                "data": {
-                    "seq": seq,
-                    "actor": ADA,
-                    "command_id": "c",
-                    "command": "x",
-                    "part": 0,
-                    "case": _snapshot(case),
-                },
-            }
-        )
-        await publish(self.bus, case_event(case.desk, case.number, kind), told.model_dump_json().encode())
-
-    async def ask(self, query: SearchQuery | bytes) -> SearchAnswer:
-        data = query if isinstance(query, bytes) else query.model_dump_json().encode()
-        return SearchAnswer.model_validate_json((await self.bus.nc.request(SEARCH_QUERY, data, timeout=10)).data)
-
-    async def find(self, desk: str, q: str = "", viewer: Viewer = STAFF, **more: object) -> SearchAnswer:
-        answer = await self.ask(SearchQuery.model_validate({"desk": desk, "q": q, "viewer": viewer} | more))
-        assert answer.error is None
-        return answer
-
-    async def until_found(self, desk: str, q: str, total: int) -> SearchAnswer:
-        async def found() -> SearchAnswer | None:
-            answer = await self.find(desk, q)
-            return answer if answer.total == total else None
-
-        return await eventually(found)
+from tests.search_world import (
+    ADA,
+    BOB,
+    MOMENT,
+    PATIENCE,
+    World,
+    comment,
+    eventually,
+    one_case,
+    open_world,
+    service,
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(servers: Settings) -> AsyncIterator[World]:
-    database, bus = Database(servers.database_url), await connect(servers, "test")
-    await ensure_topology(bus)
-    yield World(servers, database, bus)
-    await bus.close()
-    await database.close()
-
-
-@asynccontextmanager
-async def service(world: World, directory: Path) -> AsyncIterator[None]:
-    """The search service on an index directory, from its first answer on."""
-    stop = asyncio.Event()
-    settings = world.settings.model_copy(update={"search_index_dir": directory, "metrics_port": None})
-    serving = asyncio.create_task(main.serve(settings, stop))
-    try:
-        await answering(world, serving)
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait_for(serving, PATIENCE)
-
-
-async def answering(world: World, serving: asyncio.Task[None] | None = None) -> None:
-    async def answers() -> bool:
-        if serving and serving.done():
-            serving.result()
-        with contextlib.suppress(Exception):
-            return (await world.ask(SearchQuery(desk="none", viewer=STAFF))).error is None
-        return False
-
-    await eventually(answers)
-
-
-async def eventually(check: Callable[[], Awaitable[T | None]]) -> T:
-    """The first truthy answer."""
-    async with asyncio.timeout(PATIENCE):
-        while not (found := await check()):
-            await asyncio.sleep(0.02)
-    return found
-
-
-def copy_name(directory: Path) -> str:
-    return (directory / "current").read_text()
-
-
-def copies(directory: Path) -> list[str]:
-    return [path.name for path in directory.iterdir() if path.is_dir()]
-
-
-def one_case(desk: str, number: int = 1, **changes: Any) -> CaseDocument:
-    (case,) = oracle.random_cases(random.Random(number), 1)
-    plain: dict[str, Any] = {
-        "id": str(uuid.uuid4()),
-        "desk": desk,
-        "key": "CON",
-        "number": number,
-        "seq": 1,
-        "internal": "",
-    }
-    people = {"people": ["bob@acme.example"], "names": []}
-    return dataclasses.replace(case, **(plain | people | changes))
-
-
-def comment(seq: int, body: str) -> domain.Event:
-    return domain.Commented(seq=seq, at=MOMENT, actor=ADA, command_id=f"c{seq}", command="comment", body=body)
+    async with open_world(servers) as opened:
+        yield opened
 
 
 # --- what is found -------------------------------------------------------------------------------------------------
@@ -336,6 +185,9 @@ async def test_after_waits_until_the_index_knows_the_event(shared_service: World
         await world.happen(case, comment(seq, f"comment{seq}"))
         answer = await world.find(desk, f"comment{seq}", after=After(case_id=case.id, seq=seq))
         assert (answer.total, answer.stale) == (1, False)
+    lag = REGISTRY.get_sample_value("casebound_index_lag_seconds")
+    assert lag is not None
+    assert 0 < lag < PATIENCE
 
 
 async def test_after_gives_up_in_time_and_says_so(shared_service: World) -> None:
@@ -450,197 +302,6 @@ async def following(
         await live.close()
 
 
-# --- stopping, starting, dying -------------------------------------------------------------------------------------
-
-
-async def test_a_restart_goes_on_where_it_stopped(world: World, tmp_path: Path) -> None:
-    desk = await world.add_desk()
-    async with service(world, tmp_path):
-        await world.add([one_case(desk, number) for number in range(1, 6)])
-    name = copy_name(tmp_path)
-    await world.add([one_case(desk, number) for number in range(6, 11)])
-    async with service(world, tmp_path):
-        await world.until_found(desk, "", 10)
-    assert copy_name(tmp_path) == name
-
-
-async def test_a_killed_service_comes_back_with_everything(world: World, tmp_path: Path) -> None:
-    desk = await world.add_desk()
-    directory = tmp_path / "index"
-    process = await start_process(world, directory)
-    await answering(world)
-    await world.add([one_case(desk, 1)])
-    await world.until_found(desk, "", 1)
-    name = copy_name(directory)
-    cases = [one_case(desk, number) for number in range(2, 60)]
-    adding = asyncio.create_task(world.add(cases))
-    await eventually(lambda: _some(world, desk))
-    process.kill()
-    await process.wait()
-    await adding
-    process = await start_process(world, directory)
-    await world_answers_again(world, desk, 59)
-    assert copy_name(directory) == name
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
-
-
-async def _some(world: World, desk: str) -> bool:
-    return (await world.find(desk)).total > 1
-
-
-async def world_answers_again(world: World, desk: str, total: int) -> None:
-    await answering(world)
-    await world.until_found(desk, "", total)
-
-
-async def start_process(world: World, directory: Path) -> asyncio.subprocess.Process:
-    settings = {
-        "CASEBOUND_DATABASE_URL": world.settings.database_url,
-        "CASEBOUND_NATS_URL": world.settings.nats_url,
-        "CASEBOUND_SEARCH_INDEX_DIR": str(directory),
-        "CASEBOUND_DATA_DIR": str(directory.parent),
-    }
-    program = "from shared.settings import load_settings; from services.search.main import run; run(load_settings())"
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=os.environ | settings)
-
-
-async def test_an_index_whose_consumer_is_gone_is_built_anew(world: World, tmp_path: Path) -> None:
-    desk = await world.add_desk()
-    async with service(world, tmp_path):
-        await world.add([one_case(desk, 1)])
-        await world.until_found(desk, "", 1)
-    name, node = copy_name(tmp_path), _node(tmp_path)
-    await world.bus.js.delete_consumer(CASES_STREAM, f"indexer-{node}")
-    await world.add([one_case(desk, 2)])
-    async with service(world, tmp_path):
-        await world.until_found(desk, "", 2)
-        assert copy_name(tmp_path) != name
-        assert _node(tmp_path) != node
-    assert copies(tmp_path) == [copy_name(tmp_path)]
-
-
-def _node(directory: Path) -> str:
-    return str(json.loads((directory / "node.json").read_text())["id"])
-
-
-async def test_a_consumer_lost_while_running_costs_nothing(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(main, "_CHECK_SECONDS", 0.1)
-    desk = await world.add_desk()
-    async with service(world, tmp_path):
-        await world.add([one_case(desk, 1)], tell=False)  # its event is among those that NATS loses
-        await world.bus.js.delete_consumer(CASES_STREAM, f"indexer-{_node(tmp_path)}")
-        await world.until_found(desk, "", 1)
-        await world.add([one_case(desk, 2)])
-        await world.until_found(desk, "", 2)
-
-
-@pytest.mark.parametrize("damage", ["deleted", "emptied", "flipped"])
-async def test_a_damaged_index_is_built_anew_at_the_start(world: World, tmp_path: Path, damage: str) -> None:
-    desk = await world.add_desk()
-    directory = tmp_path / "index"
-    async with service(world, directory):
-        await world.add([one_case(desk, 1)])
-        await world.until_found(desk, "", 1)
-    copy = directory / copy_name(directory)
-    if damage == "deleted":
-        shutil.rmtree(directory)
-    elif damage == "emptied":
-        (copy / "meta.json").write_bytes(b"")
-    else:
-        terms = next(copy.glob("*.term"))
-        content = bytearray(terms.read_bytes())
-        content[len(content) // 2] ^= 1
-        terms.write_bytes(content)
-    async with service(world, directory):
-        await world.until_found(desk, "", 1)
-        assert copy_name(directory) != copy.name
-
-
-async def test_an_index_deleted_under_a_running_service_is_built_anew(world: World, tmp_path: Path) -> None:
-    desk = await world.add_desk()
-    directory = tmp_path / "index"
-    async with service(world, directory):
-        await world.add([one_case(desk, 1)])
-        await world.until_found(desk, "", 1)
-        shutil.rmtree(directory)
-        await world.add([one_case(desk, 2)])
-        await world.until_found(desk, "", 2)
-        assert (directory / copy_name(directory) / "meta.json").exists()
-
-
-# --- building anew -------------------------------------------------------------------------------------------------
-
-
-async def test_the_old_index_answers_and_follows_while_a_new_one_is_built(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.search.rebuild._BATCH", 20)
-    desk = await world.add_desk()
-    async with service(world, tmp_path):
-        cases = await world.add([one_case(desk, number) for number in range(1, 201)])
-        await world.until_found(desk, "", 200)
-        name = copy_name(tmp_path)
-        building = asyncio.create_task(asyncio.to_thread(reindex, world.settings, None))
-        totals, during = set[int](), 0
-        while not building.done():
-            case = cases[during % len(cases)]
-            during += 1
-            await world.happen(case, comment(1 + during, f"during{during}"))
-            answer = await world.find(desk, after=After(case_id=case.id, seq=1 + during))
-            totals.add(answer.total)
-            assert not answer.stale
-        await building
-        assert during >= 3
-        assert totals == {200}
-        assert copy_name(tmp_path) != name
-        assert (await world.find(desk, "during")).total == min(during, 200)
-    assert copies(tmp_path) == [copy_name(tmp_path)]
-
-
-async def test_one_desk_is_indexed_again_in_place(
-    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    desk, other = await world.add_desk(), await world.add_desk()
-    async with service(world, tmp_path):
-        name = copy_name(tmp_path)
-        await world.add([one_case(desk, 1), one_case(other, 1)], tell=False)
-        await asyncio.to_thread(reindex, world.settings, desk)
-        assert copy_name(tmp_path) == name
-        assert (await world.find(desk)).total == 1
-        assert (await world.find(other)).total == 0
-        assert "1/1" in capsys.readouterr().out
-        with pytest.raises(ReindexError, match="there is no desk 'nowhere'"):
-            await asyncio.to_thread(reindex, world.settings, "nowhere")
-
-
-async def test_reindex_says_so_when_no_search_service_runs(world: World) -> None:
-    with pytest.raises(ReindexError, match="no search service answers; start it"):
-        await asyncio.to_thread(reindex, world.settings, None)
-
-
-async def test_a_rebuild_that_fails_leaves_the_old_index(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk = await world.add_desk()
-    async with service(world, tmp_path):
-        await world.add([one_case(desk, 1)])
-        await world.until_found(desk, "", 1)
-        name = copy_name(tmp_path)
-
-        def full(_self: IndexDirectory) -> None:
-            raise IndexBrokenError("no space left on device")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(IndexDirectory, "create", full)
-            with pytest.raises(ReindexError, match="no space left on device; the index is as it was"):
-                await asyncio.to_thread(reindex, world.settings, None)
-        assert (await world.find(desk)).total == 1
-        assert copy_name(tmp_path) == name
-
-
 # --- seen from outside ---------------------------------------------------------------------------------------------
 
 
@@ -661,52 +322,3 @@ async def test_every_event_has_a_span_in_its_own_trace(world: World, tmp_path: P
         for trace in traces:
             (span,) = [span for span in reader.trace(trace) if span.name == "search index"]
             assert (span.kind, span.parent_id, span.service) == ("consumer", "b7ad6b7169203331", "casebound-search")
-
-
-# --- rows ----------------------------------------------------------------------------------------------------------
-
-
-def _case_row(case: CaseDocument, desk_id: int) -> models.Case:
-    reporter, contact, *cc = (*case.people, None) if len(case.people) == 1 else case.people
-    return models.Case(
-        id=uuid.UUID(case.id), desk_id=desk_id, number=case.number, policy={}, policy_version=1,
-        state={"internal_reference": case.internal_reference}, description=case.text, seq=case.seq, status=case.status,
-        subject=case.subject, product=case.product, type=case.type, severity=case.severity, impact=case.impact,
-        account=case.account, reporter=reporter, contact=contact, cc=cc, assignee=case.assignee,
-        created_at=case.created_at, updated_at=case.updated_at,
-    )  # fmt: skip
-
-
-def _opened(case: CaseDocument) -> domain.Event:
-    return domain.Opened(
-        seq=1, at=case.created_at, actor=ADA, command_id="c1", command="open", subject=case.subject,
-        description=case.text, reporter=case.people[0],
-    )  # fmt: skip
-
-
-def _noted(case: CaseDocument) -> domain.Event | None:
-    if not case.internal:
-        return None
-    return domain.Noted(seq=2, at=MOMENT, actor=ADA, command_id="c2", command="comment", body=case.internal)
-
-
-def _event_row(case_id: str, event: domain.Event) -> models.CaseEvent:
-    return models.CaseEvent(
-        case_id=uuid.UUID(case_id), seq=event.seq, kind=event.kind, at=event.at, actor={}, actor_email=None,
-        command_id=event.command_id, command=event.command, part=event.part, data=details(event), traceparent=None,
-    )  # fmt: skip
-
-
-def _snapshot(case: CaseDocument) -> dict[str, Any]:
-    people: Sequence[str] = case.people
-    kept = ("id", "desk", "number", "subject", "status", "product", "type", "severity", "impact", "account", "assignee")
-    more = {"key": f"{case.key}-{case.number}", "status_label": case.status, "environment": None, "contact": None}
-    rest: dict[str, Any] = {
-        "cc": [],
-        "reporter": people[0],
-        "internal_reference": None,
-        "sealed": False,
-        "seq": case.seq,
-    }
-    times = {"created_at": case.created_at, "updated_at": case.updated_at}
-    return {name: getattr(case, name) for name in kept} | more | rest | times

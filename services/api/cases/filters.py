@@ -88,14 +88,13 @@ def _require_filters(policy: Policy, query: ListQuery) -> None:
 
 
 def _statuses(policy: Policy, value: str) -> tuple[Status, ...]:
-    wanted = value.casefold()
-    for status in Status:
-        if status.value == wanted:
-            return (status,)
-    groups = [group.statuses for group in policy.groups() if group.label.casefold() == wanted]
-    if groups:
-        return groups[0]
-    return tuple(status for status in Status if policy.label(status).casefold() == wanted)
+    """What is meant: «Open» is the desk's own word, which may mean several; «open» is the status."""
+    by_name = {status.value: (status,) for status in Status}
+    by_label = {policy.label(status): (status,) for status in Status}
+    for group in policy.groups():
+        by_label[group.label] = group.statuses
+    folded = {label.casefold(): statuses for label, statuses in by_label.items()}
+    return by_label.get(value) or by_name.get(value) or folded.get(value.casefold(), ())
 
 
 def _status_choices(policy: Policy) -> list[str]:

@@ -68,7 +68,7 @@ async def open_case(asking: Asking, form: NewCase) -> Answer:
         raise RuntimeError("a claimed opening has a number")
     try:
         if parent and ticket.fresh:
-            _may_be_followed(asking.caller, parent)
+            _may_be_followed(asking.caller, parent, ticket.number)
         await _start(asking, replace(command, command_id=ticket.command_id), ticket.number)
         if parent:
             await _link(asking, parent, ticket.number, ticket.command_id)
@@ -187,10 +187,10 @@ async def _parent(session: AsyncSession, asking: Asking, number: int | None) -> 
         raise invalid(FieldError(field="follow_up_of", message=message)) from None
 
 
-def _may_be_followed(caller: Caller, parent: CaseRecord) -> None:
+def _may_be_followed(caller: Caller, parent: CaseRecord, number: int) -> None:
     """Ask before the new case exists; that the timer which seals the old one may be a moment late does not matter."""
     state = elapsed(parent.state, parent.policy, parent.now)
-    refusal = decide(state, parent.policy, FollowUp(command_id="", actor=caller.actor, number=0), parent.now)
+    refusal = decide(state, parent.policy, FollowUp(command_id="", actor=caller.actor, number=number), parent.now)
     if isinstance(refusal, Refusal):
         raise refused(caller, parent, refusal)
 

@@ -98,4 +98,4 @@ async def names_of(session: AsyncSession, records: Iterable[CaseRecord]) -> dict
         if address
     }
     found = await session.execute(select(Person.email, Person.name).where(Person.email.in_(addresses)))
-    return {email: name for email, name in found}
+    return {row.email: row.name for row in found}

@@ -1,0 +1,174 @@
+"""One person's requests to one desk, over HTTP, as a well-behaved program sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from shared.settings import Settings
+from shared.tokens import issue
+
+Json = dict[str, Any]
+TOKEN_TTL = timedelta(hours=2)
+PAUSE_AFTER_LOST_CONNECTION = 0.2
+
+
+class ProblemError(Exception):
+    """An answer of 400 or more."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status = answer.status_code
+        body = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
+        self.code = str(body.get("code", ""))
+        self.retry_after = answer.headers.get("Retry-After")
+        super().__init__(f"{self.status} {self.code} {body.get('detail', answer.text[:200])}")
+
+
+@dataclass
+class Experience:
+    """What a program lived through."""
+
+    seconds: list[float] = field(default_factory=list)
+    """How long each answered request took, tries that failed not counted."""
+    problems: list[ProblemError] = field(default_factory=list)
+    lost_connections: int = 0
+
+
+class Connections:
+    """Keep-alive connections that callers take in turn: as many requests are in flight as there are connections.
+
+    Args:
+        url: of the API.
+        count: how many.
+    """
+
+    def __init__(self, url: str, count: int) -> None:
+        self.url = url
+        self._count = count
+        self._free: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[Connections]:
+        async with AsyncExitStack() as stack:
+            for _ in range(self._count):
+                # One pool for all would search through all of them for every request.
+                client = httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False, verify=False)
+                self._free.put_nowait(await stack.enter_async_context(client))
+            yield self
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[httpx.AsyncClient]:
+        client = await self._free.get()
+        try:
+            yield client
+        finally:
+            self._free.put_nowait(client)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A person, or a service account by name, on one desk."""
+
+    connections: Connections
+    desk: str
+    token: str
+    patience: float = 0
+    """Seconds for which a request that meets 503 or a lost connection is sent again with the same key."""
+    experience: Experience = field(default_factory=Experience)
+
+    async def open(self, *, key: str | None = None, **fields: Any) -> Json:
+        """Open a case."""
+        return await self.send("POST", "/cases", fields, key)
+
+    async def comment(self, number: int, body: str, *, key: str | None = None, **fields: Any) -> Json:
+        """Comment on a case; returns the event."""
+        return await self.send("POST", f"/cases/{number}/comments", {"body": body, **fields}, key)
+
+    async def act(self, number: int, action: str, *, key: str | None = None, **fields: Any) -> Json:
+        """Do something else to a case; returns the case."""
+        return await self.send("POST", f"/cases/{number}/{action}", fields, key)
+
+    async def case(self, number: int) -> Json:
+        return await self.send("GET", f"/cases/{number}")
+
+    async def cases(self, **query: Any) -> Json:
+        return await self.send("GET", "/cases", query=query)
+
+    async def send(
+        self, method: str, path: str, body: Json | None = None, key: str | None = None, query: Json | None = None
+    ) -> Json:
+        """Send a request until it is answered or patience ends.
+
+        Args:
+            method: GET or POST.
+            path: below the desk's.
+            body: of a POST.
+            key: its ``Idempotency-Key``; default: a new one.
+            query: of a GET.
+
+        Raises:
+            ProblemError: it was refused, or is still answered 503.
+            httpx.TransportError: the API is still not there.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if method == "POST":
+            headers["Idempotency-Key"] = key or uuid.uuid4().hex
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                async with self.connections.one() as http:
+                    start = time.perf_counter()
+                    address = f"/api/v1/desks/{self.desk}{path}"
+                    content = _content(await http.request(method, address, json=body, params=query, headers=headers))
+            except ProblemError as problem:
+                self.experience.problems.append(problem)
+                if problem.status != 503 or time.monotonic() > deadline:
+                    raise
+                pause = float(problem.retry_after or 1)
+            except httpx.TransportError:
+                self.experience.lost_connections += 1
+                if time.monotonic() > deadline:
+                    raise
+                pause = PAUSE_AFTER_LOST_CONNECTION
+            else:
+                self.experience.seconds.append(time.perf_counter() - start)
+                return content
+            await asyncio.sleep(pause)
+
+
+def _content(answer: httpx.Response) -> Json:
+    if answer.status_code >= 400:
+        raise ProblemError(answer)
+    content: Json = answer.json()
+    return content
+
+
+def caller(
+    connections: Connections,
+    settings: Settings,
+    desk: str,
+    who: str,
+    *,
+    patience: float = 0,
+    experience: Experience | None = None,
+) -> Caller:
+    """Somebody with a token.
+
+    Args:
+        connections: to the API.
+        settings: hold the key that signs tokens.
+        desk: slug.
+        who: mail address, or a service account's name.
+        patience: as of `Caller`.
+        experience: where to note what happens; several callers may share one.
+    """
+    token = issue(settings, who, desk, TOKEN_TTL)
+    return Caller(connections, desk, token, patience, experience or Experience())

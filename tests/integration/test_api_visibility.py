@@ -1,0 +1,82 @@
+"""Who sees what: one rule said three times must say the same."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from services.api.authorisation import TABLE
+from services.api.visibility import customer_viewer, may_see, seen_by
+from shared.contracts.search import Viewer
+from shared.db.engine import Database
+from shared.db.models import Case, Desk
+from shared.desks import SCOPES
+from shared.domain.policy import CustomersSee
+from shared.domain.profiles import STANDARD
+from shared.settings import Settings
+
+ME, YOU = "me@x.example", "you@x.example"
+CASES = [
+    {"reporter": reporter, "contact": contact, "cc": cc, "account": account}
+    for reporter, contact, cc, account in itertools.product(
+        (ME, YOU), (None, ME, YOU), ([], [ME, YOU]), (None, "a", "b")
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("see", "whole"),
+    [
+        (CustomersSee.OWN_AND_CC, []),
+        (CustomersSee.ACCOUNT_FOR_ADMINS, ["b"]),
+        (CustomersSee.BY_PERMISSION, ["b"]),
+        (CustomersSee.ACCOUNT, ["a", "b"]),
+    ],
+)
+def test_the_policy_says_which_accounts_are_seen_as_a_whole(see: CustomersSee, whole: list[str]) -> None:
+    viewer = customer_viewer(replace(STANDARD, customers_see=see), ME, {"a": "member", "b": "admin"})
+    assert viewer == Viewer(email=ME, accounts=whole)
+
+
+async def test_sql_sees_what_the_function_sees(servers: Settings) -> None:
+    database = Database(servers.database_url)
+    async with database.write() as session:
+        desk = Desk(
+            slug=f"seen-{uuid.uuid4().hex[:8]}", name="x", key="X", profile="standard", policy={}, policy_version=1,
+            timezone="UTC", workdays=[], holidays=[], products=[], case_types=[], severities=[], contacts=[],
+        )  # fmt: skip
+        session.add(desk)
+        await session.flush()
+        now = datetime.now(UTC)
+        rows: list[dict[str, Any]] = [
+            {
+                "id": uuid.uuid4(), "desk_id": desk.id, "number": number, "policy": {}, "policy_version": 1, "state": {},
+                "description": "", "seq": 1, "status": "new", "subject": "", "created_at": now, "updated_at": now, **case,
+            }
+            for number, case in enumerate(CASES)
+        ]  # fmt: skip
+        await session.execute(insert(Case), rows)
+    viewers = [
+        Viewer(staff=True),
+        Viewer(),
+        *(Viewer(email=ME, accounts=accounts) for accounts in ([], ["a"], ["a", "b"])),
+    ]
+    async with database.read() as session:
+        for viewer in viewers:
+            found = await session.scalars(select(Case.number).where(Case.desk_id == desk.id, seen_by(viewer)))
+            expected = {number for number, case in enumerate(CASES) if may_see(viewer, SimpleNamespace(**case))}
+            assert set(found) == expected, viewer
+    await database.close()
+    assert may_see(Viewer(staff=True), SimpleNamespace(**CASES[-1]))
+    assert not may_see(Viewer(), SimpleNamespace(**CASES[0]))
+
+
+def test_every_scope_that_the_table_names_can_be_given() -> None:
+    assert {rule.scope for rule in TABLE.values()} <= set(SCOPES)
