@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 casebound=$(command -v casebound || echo "$here/.venv/bin/casebound")
 desk=standard ada=ada@lumen.example grace=grace@lumen.example bob=bob@acme.example priya=priya@acme.example
 # A word that no other case has, so that lists and mailbox can be asked for this tour alone.
-word=tour$(python3 -c 'import secrets; print(secrets.token_hex(4))')
+word=tour$(python3 -IS -c 'import secrets; print(secrets.token_hex(4))')
 subject="Payroll run stops at employee 1042 ($word)"
 step=preparing number="" answer="" code=""
 
@@ -19,7 +19,7 @@ fail() {
 
 # field NAME: that field of the JSON on standard input; nested with dots, empty for null.
 field() {
-  python3 -c '
+  python3 -IS -c '
 import json, sys
 value = json.load(sys.stdin)
 for name in sys.argv[1].split("."):
@@ -58,7 +58,7 @@ until_true() {
 
 # mails RECIPIENT OLD TEXT: how many mails about this case say that to the recipient, the OLD first ones aside.
 mails() {
-  curl --silent --show-error --max-time 10 --header "Accept: application/json" "$api/dev/mailbox" | python3 -c '
+  curl --silent --show-error --max-time 10 --header "Accept: application/json" "$api/dev/mailbox" | python3 -IS -c '
 import json, sys
 recipient, word, old, text = sys.argv[1:]
 about = [mail for mail in json.load(sys.stdin)["items"] if recipient in mail["to"] and word in mail["subject"]]
@@ -88,7 +88,7 @@ check() {
   expect status "$(field status <<<"$answer")" "$status"
   call "$token" GET "/cases/$number/events?after_seq=$((seq - $(wc -w <<<"$kinds")))"
   expect_code 200
-  expect events "$(python3 -c 'import json, sys
+  expect events "$(python3 -IS -c 'import json, sys
 print(*(event["kind"] for event in json.load(sys.stdin)["items"]))' <<<"$answer")" "$kinds"
   for recipient in "$@"; do
     until_true 20 "a mail to $recipient${text:+ that says «$text»}" mailed "$recipient" "$text"

@@ -22,7 +22,7 @@ from temporalio.testing import TimeSkipper
 from services.api.app import create_app
 from services.search.main import serve as serve_search
 from services.workflows.record import Recorder
-from services.workflows.relay import Relay
+from services.workflows.relay import Relay, Waker
 from services.workflows.worker import make_worker
 from shared.contracts.workflow import workflow_id
 from shared.db.engine import Database
@@ -198,12 +198,13 @@ async def working(settings: Settings) -> AsyncIterator[None]:
     await ensure_search_attributes(client)
     database = Database(settings.database_url)
     bus = await connect_to_nats(settings, "relay")
-    relay = Relay(settings.database_url, bus)
-    relaying = asyncio.create_task(relay.run())
-    async with make_worker(client, Recorder(database, committed=lambda: None)):
+    waker = Waker(settings.database_url)
+    aside = [asyncio.create_task(waker.run()), asyncio.create_task(Relay(settings.database_url, bus).run())]
+    async with make_worker(client, Recorder(database, committed=waker)):
         yield
-    relaying.cancel()
-    await asyncio.gather(relaying, return_exceptions=True)
+    for task in aside:
+        task.cancel()
+    await asyncio.gather(*aside, return_exceptions=True)
     await bus.close()
     await database.close()
 

@@ -61,4 +61,5 @@ async def _postgres(context: Context) -> None:
 
 
 async def _temporal(context: Context) -> None:
-    await context.temporal.service_client.check_health(timeout=timedelta(seconds=CHECK_SECONDS))
+    if not await context.temporal.service_client.check_health(timeout=timedelta(seconds=CHECK_SECONDS)):
+        raise RuntimeError("Temporal is up, but does not serve yet")

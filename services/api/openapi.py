@@ -58,7 +58,14 @@ def _state_problems(schema: dict[str, Any]) -> None:
     for path in schema["paths"].values():
         for operation in path.values():
             for answer in operation["responses"].values():
-                content = answer.get("content", {})
-                if PROBLEM_JSON in content:
+                if PROBLEM_JSON in answer.get("content", {}) or _is_validation_error(answer):
                     answer["content"] = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
             operation["responses"].setdefault("500", {"description": "A problem: `internal_error`"})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+
+
+def _is_validation_error(answer: dict[str, Any]) -> bool:
+    """What FastAPI adds by itself to every route with parameters, and we answer otherwise."""
+    reference = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    return str(reference).endswith("/HTTPValidationError")

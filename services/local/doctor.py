@@ -137,7 +137,7 @@ async def _connections(settings: Settings) -> list[Finding]:
         ("Postgres", settings.database_url, partial(postgres_version, settings.database_url), "CASEBOUND_DATABASE_URL"),
         ("NATS with JetStream", settings.nats_url, partial(nats_version, settings.nats_url), "CASEBOUND_NATS_URL"),
         ("Temporal", settings.temporal_address, temporal, "CASEBOUND_TEMPORAL_ADDRESS"),
-        ("search service", "over NATS", partial(search_answers, settings.nats_url), "CASEBOUND_NATS_URL"),
+        ("search service", "NATS", partial(search_answers, settings.nats_url), "CASEBOUND_NATS_URL"),
         ("API", settings.public_url, partial(_api, settings), "CASEBOUND_PUBLIC_URL"),
     ]
     if settings.smtp_url is not None:

@@ -54,11 +54,11 @@ class CommandTracing(TracingInterceptor):
 
 class _HandlerTracing(WorkflowInboundInterceptor):
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002
-        with _handling(f"HandleUpdate:{input.update}", input.headers):
+        with _handling(f"workflow {input.update}", input.headers):
             return await super().handle_update_handler(input)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002
-        with _handling(f"HandleSignal:{input.signal}", input.headers):
+        with _handling(f"workflow {input.signal}", input.headers):
             await super().handle_signal(input)
 
 

@@ -26,6 +26,7 @@ _POLL = 0.1
 _LAST_SERVICE = f"{SERVICE_PREFIX}notifier"
 _RECENT = timedelta(seconds=30)
 _WIDE = 110
+WIDTH_IN_A_FILE = 160
 
 _LATEST = """
 SELECT c.id IS NOT NULL AS found, e.seq, e.command, e.at, e.recorded_at, e.traceparent
@@ -64,6 +65,8 @@ def run(settings: Settings, desk: str, number: int) -> None:
     """
     command = asyncio.run(_latest_command(settings, desk, number))
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, WIDTH_IN_A_FILE)
     console.print(
         f"[bold]{desk}/{number}[/] {command.name} (seq {command.seq}, {command.at.astimezone(UTC):%F %T} UTC) "
         f"· trace {command.trace_id}",

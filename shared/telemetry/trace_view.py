@@ -16,6 +16,7 @@ _COLOURS = {"api": "cyan", "worker": "green", "search": "magenta", "notifier": "
 _BAR_WIDTH = 30
 _SHOWN_ATTRIBUTES = ("db.query.text", "db.statement")
 _DETAIL_WIDTH = 60
+_NUMBERS_WIDTH = 8
 
 
 @dataclass(slots=True)
@@ -101,9 +102,9 @@ def render(root: Node, *, bars: bool = True) -> RenderableType:
     begin = min(node.span.start_ns for node in nodes)
     total = max(node.span.end_ns for node in nodes) - begin
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("start ms", justify="right", no_wrap=True)
-    table.add_column("took ms", justify="right", no_wrap=True)
-    table.add_column("service", no_wrap=True)
+    table.add_column("start ms", justify="right", no_wrap=True, min_width=_NUMBERS_WIDTH)
+    table.add_column("took ms", justify="right", no_wrap=True, min_width=_NUMBERS_WIDTH)
+    table.add_column("service", no_wrap=True, min_width=_NUMBERS_WIDTH)
     table.add_column("span", overflow="ellipsis", no_wrap=True)
     if bars:
         table.add_column("time line", no_wrap=True)

@@ -116,7 +116,7 @@ def test_policy_fields_go_over_the_profile() -> None:
         ("policy: {recipients: opener}", "line 4: policy.recipients: «opener» does not fit; give a list"),
         ("policy: {recipients: [boss]}", "line 4: policy.recipients: «boss» is not allowed. Allowed: opener, contact"),
         ("policy: {labels: {opne: X}}", "line 4: policy.labels.opne: «opne» is not allowed; did you mean open?"),
-        ("policy: {required_filters: [produkt]}", "line 4: policy.required_filters: «produkt» is not allowed. Allowed"),
+        ("policy: {required_filters: [produkt]}", "line 4: policy.required_filters: «produkt» is not allowed; did you"),
         ("policy: {required_at_opening: [mood]}", "line 4: policy.required_at_opening: mood; allowed are subject,"),
         ("policy: {attachment_types: [.pdf]}", "line 4: policy.attachment_types: «.pdf» is not a file name ending"),
         ("policy: {attachment_max_bytes: 0}", "line 4: policy.attachment_max_bytes: give a number of bytes above 0."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,6 +28,9 @@ async def desk(servers: Settings, request: pytest.FixtureRequest) -> AsyncIterat
             yield desk, False
             return
         async with searching(servers):
+            async with asyncio.timeout(30):
+                while (await desk.ada.get("/cases")).json().get("stale"):
+                    await asyncio.sleep(0.05)
             yield desk, True
 
 

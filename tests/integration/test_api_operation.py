@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -103,11 +104,11 @@ async def test_without_a_worker_a_command_is_answered_503(servers: Settings) -> 
 @pytest.mark.parametrize("away", ["postgres", "temporal"])
 async def test_a_server_that_is_away_is_503(servers: Settings, world: ApiWorld, away: str) -> None:
     desk = await world.desk()
-    setting = {
+    settings: dict[str, dict[str, Any]] = {
         "postgres": {"database_url": f"postgresql://x:x@127.0.0.1:{NOBODY_LISTENS}/x"},
         "temporal": {"temporal_address": f"127.0.0.1:{NOBODY_LISTENS}", "command_timeout": 0.5},
-    }[away]
-    async with serving(servers.model_copy(update=setting)) as lame:
+    }
+    async with serving(servers.model_copy(update=settings[away])) as lame:
         here = ApiDesk(lame, desk.slug)
         answer = await here.bob.post("/cases", NEW_CASE)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -81,8 +82,6 @@ async def test_a_token_for_one_desk_is_good_on_no_other(desk: ApiDesk) -> None:
 
 
 async def test_tokens_are_made_for_those_who_exist(desk: ApiDesk) -> None:
-    import asyncio
-
     def token(name: str, slug: str | None = None) -> str:
         return token_for(desk.world.settings, name, desk=slug, ttl=timedelta(hours=1))
 
@@ -118,7 +117,7 @@ async def test_a_browser_logs_in_acts_and_logs_out(desk: ApiDesk) -> None:
     http = desk.world.http
     assert (await http.get(f"{base}/session", headers=cookie)).json() == session
     assert (await http.get(f"{base}/desks/{desk.slug}/cases", headers=cookie)).status_code == 200
-    for csrf in ({}, {"X-CSRF-Token": "x"}, {"X-CSRF-Token": "ä".encode()}):
+    for csrf in ({}, {"X-CSRF-Token": ""}, {"X-CSRF-Token": "x"}):
         refused = await http.post(f"{base}/desks/{desk.slug}/cases", json=NEW_CASE, headers=cookie | csrf)
         assert (refused.status_code, refused.json()["code"]) == (403, "csrf_token_missing")
     fine = cookie | {"X-CSRF-Token": session["csrf_token"]}

@@ -7,7 +7,6 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -55,13 +54,9 @@ async def test_sql_sees_what_the_function_sees(servers: Settings) -> None:
         session.add(desk)
         await session.flush()
         now = datetime.now(UTC)
-        rows: list[dict[str, Any]] = [
-            {
-                "id": uuid.uuid4(), "desk_id": desk.id, "number": number, "policy": {}, "policy_version": 1, "state": {},
-                "description": "", "seq": 1, "status": "new", "subject": "", "created_at": now, "updated_at": now, **case,
-            }
-            for number, case in enumerate(CASES)
-        ]  # fmt: skip
+        same = {"desk_id": desk.id, "policy": {}, "policy_version": 1, "state": {}, "description": "", "seq": 1}
+        same |= {"status": "new", "subject": "", "created_at": now, "updated_at": now}
+        rows = [{**same, **case, "id": uuid.uuid4(), "number": number} for number, case in enumerate(CASES)]
         await session.execute(insert(Case), rows)
     viewers = [
         Viewer(staff=True),

@@ -51,7 +51,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 
     def _say(sentence: str) -> None:
         with capsys.disabled():
-            print(f"\n  {sentence}", end="")
+            print(f"\n  {sentence}", end="")  # noqa: T201
 
     return _say
 

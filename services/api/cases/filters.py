@@ -90,7 +90,7 @@ def _require_filters(policy: Policy, query: ListQuery) -> None:
 def _statuses(policy: Policy, value: str) -> tuple[Status, ...]:
     """What is meant: «Open» is the desk's own word, which may mean several; «open» is the status."""
     by_name = {status.value: (status,) for status in Status}
-    by_label = {policy.label(status): (status,) for status in Status}
+    by_label: dict[str, tuple[Status, ...]] = {policy.label(status): (status,) for status in Status}
     for group in policy.groups():
         by_label[group.label] = group.statuses
     folded = {label.casefold(): statuses for label, statuses in by_label.items()}

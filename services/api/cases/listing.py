@@ -133,7 +133,7 @@ def _conditions(caller: Caller, filters: Filters) -> list[ColumnElement[bool]]:
         named = Case.assignee.in_(filters.assignee)
         conditions.append(or_(named, Case.assignee.is_(None)) if NOBODY in filters.assignee else named)
     if filters.mine:
-        me = caller.email
+        me = caller.address
         mine = (Case.reporter == me, Case.contact == me, Case.assignee == me, Case.cc.contains([me]))
         conditions.append(or_(*mine))
     return conditions

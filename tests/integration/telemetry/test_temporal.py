@@ -107,19 +107,19 @@ async def test_each_command_is_a_trace_of_its_own_with_real_durations(
         "open": {
             "open": None,
             "StartUpdateWithStartWorkflow:Recorder": "open",
-            "HandleUpdate:execute": "StartUpdateWithStartWorkflow:Recorder",
+            "workflow execute": "StartUpdateWithStartWorkflow:Recorder",
             "record": "open",
         },
         "signal": {
             "signal": None,
             "SignalWorkflow:comment": "signal",
-            "HandleSignal:comment": "SignalWorkflow:comment",
+            "workflow comment": "SignalWorkflow:comment",
             "record": "signal",
         },
         "update": {
             "update": None,
             "StartWorkflowUpdate:execute": "update",
-            "HandleUpdate:execute": "StartWorkflowUpdate:execute",
+            "workflow execute": "StartWorkflowUpdate:execute",
             "record": "update",
         },
     }
@@ -127,7 +127,7 @@ async def test_each_command_is_a_trace_of_its_own_with_real_durations(
     for command in ("open", "update"):
         outer, handler, recorded = (
             next(span for span in before[command] if span.name == name)
-            for name in (command, "HandleUpdate:execute", "record")
+            for name in (command, "workflow execute", "record")
         )
         assert outer.start_ns <= handler.start_ns <= recorded.start_ns <= recorded.end_ns
         assert handler.end_ns - handler.start_ns > 0
