@@ -172,7 +172,7 @@ async def serving(settings: Settings) -> AsyncIterator[ApiWorld]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = settings.model_copy(update={"development": True, "public_url": url})
     app = create_app(settings)
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3))
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, timeout_keep_alive=60))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     database = Database(settings.database_url)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)

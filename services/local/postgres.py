@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from services.local.checks import postgres_version
 from services.local.data_dir import DataDir

@@ -13,7 +13,7 @@ from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from services.local.checks import nats_version, postgres_version, temporal_version

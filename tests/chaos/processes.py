@@ -1,0 +1,60 @@
+"""Killing and pausing the parts of a running stack."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+
+from tests.chaos.facts import until
+from tests.stack import RunningStack
+
+RECOVERY_SECONDS = 60.0
+
+
+async def kill(stack: RunningStack, part: str) -> float:
+    """kill -9, wait until the supervisor has it running again; returns the seconds that took."""
+    old = stack.pid(part)
+    os.kill(old, signal.SIGKILL)
+    return await replaced(stack, part, old)
+
+
+async def replaced(stack: RunningStack, part: str, old: int) -> float:
+    """Wait until another process has taken the place of a dead one, and the API can take commands."""
+
+    async def back() -> bool:
+        return stack.addresses["pids"].get(part, old) != old and await is_ready(stack)
+
+    return await until(back, RECOVERY_SECONDS, f"{part} to be running again")
+
+
+async def is_ready(stack: RunningStack) -> bool:
+    """Whether the API says that it can take commands, with nothing missing."""
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        try:
+            answer = await http.get(f"{stack.api}/readyz")
+        except httpx.TransportError:
+            return False
+    return answer.status_code == 200 and answer.json()["status"] == "ready"
+
+
+@asynccontextmanager
+async def paused(stack: RunningStack, part: str) -> AsyncIterator[float]:
+    """Stop a part and its children in their tracks while the block runs; yields the moment."""
+    root = psutil.Process(stack.pid(part))
+    stopped = [root, *root.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        yield time.monotonic()
+    finally:
+        for process in stopped:
+            if process.is_running():
+                process.resume()
+        await asyncio.sleep(0)
