@@ -168,11 +168,15 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[ApiWorld]:
     """The API alone."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    # asyncio sends without delay only on sockets that name their protocol; those of `create_server` don't.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = settings.model_copy(update={"development": True, "public_url": url})
     app = create_app(settings)
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, timeout_keep_alive=60))
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, timeout_keep_alive=60)
+    )
     running = asyncio.create_task(server.serve(sockets=[listener]))
     database = Database(settings.database_url)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)

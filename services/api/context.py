@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from services.api.callers import Caller
 from services.api.door import Door
 from services.api.nats_link import NatsLink
 from services.api.sessions.limiter import AttemptLimiter
+from services.api.short_memory import ShortMemory
 from shared.db.engine import Database
 from shared.settings import Settings
 
@@ -30,6 +32,7 @@ class Context:
     nats: NatsLink
     hub: EventHub
     log_ins: AttemptLimiter
+    callers: ShortMemory[Caller]
 
 
 def context_of(request: Request) -> Context:

@@ -21,3 +21,8 @@ class Identity:
     name: str | None
     desk: str | None
     expires_at: datetime
+
+    @property
+    def who(self) -> tuple[str | None, str | None, str | None]:
+        """What decides who they are, whatever proves it."""
+        return self.email, self.name, self.desk

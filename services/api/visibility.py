@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, or_, true
+from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, Text, any_, bindparam, or_
 
 from shared.contracts.search import Viewer
 from shared.db.models import Case
@@ -52,11 +52,18 @@ def may_see(viewer: Viewer, case: Seen) -> bool:
     return case.account is not None and case.account in viewer.accounts
 
 
-def seen_by(viewer: Viewer) -> ColumnElement[bool]:
-    """The same as a condition on the table of cases."""
-    if viewer.staff:
-        return true()
-    whole = Case.account.in_(viewer.accounts)
-    if not viewer.email:
-        return whole
-    return or_(Case.reporter == viewer.email, Case.contact == viewer.email, Case.cc.contains([viewer.email]), whole)
+_email: BindParameter[str | None] = bindparam("viewer_email", type_=Text)
+SEEN: ColumnElement[bool] = or_(
+    bindparam("viewer_staff", type_=Boolean),
+    Case.reporter == _email,
+    Case.contact == _email,
+    _email == any_(Case.cc),
+    Case.account == any_(bindparam("viewer_accounts", type_=ARRAY(Text))),
+)
+"""The same as a condition on the table of cases; to be executed with ``seen_by``. Made once: making it takes longer
+than asking it."""
+
+
+def seen_by(viewer: Viewer) -> dict[str, Any]:
+    """Through whose eyes ``SEEN`` looks."""
+    return {"viewer_staff": viewer.staff, "viewer_email": viewer.email, "viewer_accounts": viewer.accounts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,12 @@ from shared.domain import events as e
 from shared.domain.case import CaseState
 from shared.domain.evolution import evolve
 from shared.domain.policy import Policy
+
+_CASES_REMEMBERED = 200
+_STATES_REMEMBERED = 16
+_remembered: OrderedDict[uuid.UUID, dict[int, CaseState]] = OrderedDict()
+"""How cases were after the events told lately. What has happened never changes, and from there to the next event that
+is told it is a short way; from the beginning, on a case with thousands of events, a long one."""
 
 
 class NoSuchEventError(LookupError):
@@ -131,15 +138,30 @@ async def _state_after(session: AsyncSession, case: Case, seq: int) -> CaseState
     """The case as it was right after event ``seq``: the read model's state, unless more has happened since."""
     if case.seq == seq:
         return STATES.validate_python(case.state)
-    state: CaseState | None = None
+    known = _remembered.get(case.id, {})
+    start = max((place for place in known if place <= seq), default=0)
+    state = known.get(start)
     rows = await session.scalars(
-        select(CaseEvent).where(CaseEvent.case_id == case.id, CaseEvent.seq <= seq).order_by(CaseEvent.seq)
+        select(CaseEvent)
+        .where(CaseEvent.case_id == case.id, CaseEvent.seq > start, CaseEvent.seq <= seq)
+        .order_by(CaseEvent.seq)
     )
     for row in rows:
         state = evolve(state, _event(row))
     if state is None:
         raise NoSuchEventError(f"case {case.id} has no events up to {seq}")
+    _remember(case.id, seq, state)
     return state
+
+
+def _remember(case_id: uuid.UUID, seq: int, state: CaseState) -> None:
+    known = _remembered.setdefault(case_id, {})
+    _remembered.move_to_end(case_id)
+    known[seq] = state
+    if len(known) > _STATES_REMEMBERED:
+        del known[min(known)]
+    if len(_remembered) > _CASES_REMEMBERED:
+        _remembered.popitem(last=False)
 
 
 def _event(row: CaseEvent) -> e.Event:

@@ -49,9 +49,13 @@ class Feed:
         return bool(info.ack_floor and info.ack_floor.stream_seq + 1 >= first)
 
     async def was_replaced(self) -> bool:
-        """Whether NATS has lost the consumer and a new one was made since this was asked last."""
-        info = await self._info()
-        if info is None or info.created == self._node.consumer_created:
+        """Whether NATS has lost the consumer and a new one was made since this was asked last.
+
+        Raises:
+            NotFoundError: it is lost, and the new one is not made yet.
+        """
+        info = await self._bus.js.consumer_info(CASES_STREAM, self.durable)
+        if info.created == self._node.consumer_created:
             return False
         self._note(self._node.id, info)
         return True

@@ -27,6 +27,7 @@ from shared.settings import Settings
 from shared.telemetry.instrument import instrument_engine
 
 _CHECK_SECONDS: Final = 60.0
+_CHECK_AGAIN_SECONDS: Final = 1.0
 _REPAIR_PAUSES: Final = (1.0, 5.0, 30.0)
 _FLUSH_SECONDS: Final = 5.0
 
@@ -123,16 +124,20 @@ async def _keep_fed(bus: Bus, feed: Feed, live: LiveIndex) -> None:
     """Notice when NATS has lost our consumer, and with it perhaps events: at each reconnection, and now and then."""
     reconnected = asyncio.Event()
     bus.on_reconnect.add(reconnected.set)
+    pause = _CHECK_SECONDS
     try:
         while True:
             reconnected.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_CHECK_SECONDS):
+                async with asyncio.timeout(pause):
                     await reconnected.wait()
-            with suppress(nats.errors.Error, OSError):
+            pause = _CHECK_SECONDS
+            try:
                 if await feed.was_replaced():
                     _log.warning("events may have been missed, building the index anew")
                     live.broken.set()
+            except (nats.errors.Error, OSError):
+                pause = _CHECK_AGAIN_SECONDS
     finally:
         bus.on_reconnect.discard(reconnected.set)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -19,7 +19,7 @@ from shared.contracts.events import STATES, details
 from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, RecordAnswer, RecordRequest, WindowEnd
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
-from shared.db.models import Attachment, Case, CaseEvent, Desk
+from shared.db.models import Attachment, Base, Case, CaseEvent, Desk
 from shared.domain import events as e
 from shared.domain.case import CaseState
 from shared.domain.commands import FollowUp
@@ -31,6 +31,34 @@ from shared.telemetry import current_traceparent, span
 
 _PASSING = (InterfaceError, InternalError, OperationalError, ProgrammingError, OSError, TimeoutError)
 """Troubles of the database or of its schema, which end by themselves; anything else lies in what is to be recorded."""
+
+
+_SAME_IN_STATE = (
+    "seq",
+    "subject",
+    "product",
+    "type",
+    "severity",
+    "impact",
+    "account",
+    "reporter",
+    "contact",
+    "assignee",
+    "created_at",
+    "updated_at",
+)
+_COLUMNS = (*_SAME_IN_STATE, "status", "cc", "state")
+# Made once: building a statement costs as much as executing it.
+_CASE, _EVENT = Base.metadata.tables["case"], Base.metadata.tables["case_event"]
+_LOCK_CASE = select(_CASE.c.state).where(_CASE.c.id == bindparam("case_id")).with_for_update()
+_UPDATE_CASE = (
+    update(_CASE).where(_CASE.c.id == bindparam("case_id")).values({name: bindparam(name) for name in _COLUMNS})
+)
+_INSERT_CASE = insert(_CASE).values(
+    {name: bindparam(name) for name in (*_COLUMNS, "id", "number", "policy", "policy_version", "description")}
+    | {"desk_id": select(Desk.id).where(Desk.slug == bindparam("desk")).scalar_subquery()}
+)
+_INSERT_EVENT = insert(_EVENT)
 
 
 class _RecordIsAheadError(Exception):
@@ -63,11 +91,11 @@ class Recorder:
         case_id = uuid.UUID(request.case_id)
         try:
             with _spans(request.traceparents) as traces:
-                async with self._database.write() as session:
-                    answer = await _record(session, case_id, request, traces)
+                async with self._database.transaction() as connection:
+                    answer = await _record(connection, case_id, request, traces)
         except (_RecordIsAheadError, IntegrityError):
-            async with self._database.read() as session:
-                return RecordAnswer(ahead=await _ahead(session, case_id, request.events))
+            async with self._database.transaction() as connection:
+                return RecordAnswer(ahead=await _ahead(connection, case_id, request.events))
         except _PASSING:
             raise
         except Exception as error:
@@ -88,31 +116,31 @@ def _spans(parents: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 async def _record(
-    session: AsyncSession, case_id: uuid.UUID, request: RecordRequest, traces: dict[str, str]
+    connection: AsyncConnection, case_id: uuid.UUID, request: RecordRequest, traces: dict[str, str]
 ) -> RecordAnswer:
-    stored = await session.scalar(select(Case.state).where(Case.id == case_id).with_for_update())
+    stored = await connection.scalar(_LOCK_CASE, {"case_id": case_id})
     state = STATES.validate_python(stored) if stored is not None else None
     if (state.seq if state else 0) != request.events[0].seq - 1:
         raise _RecordIsAheadError
-    events = [await _with_window_end(session, request.desk, event) for event in request.events]
+    events = [await _with_window_end(connection, request.desk, event) for event in request.events]
     snapshots: list[CaseState] = []
     for event in events:
         state = evolve(state, event)
         snapshots.append(state)
     if stored is None:
-        await _insert_case(session, case_id, request, events[0], snapshots[-1])
+        await _insert_case(connection, case_id, request, events[0], snapshots[-1])
     else:
-        await _update_case(session, case_id, snapshots[-1])
-    await _insert_events(session, case_id, events, snapshots, traces)
-    await _claim_attachments(session, case_id, events)
-    await _link_followed_case(session, request, events[0])
+        await _update_case(connection, case_id, snapshots[-1])
+    await _insert_events(connection, case_id, events, snapshots, traces)
+    await _claim_attachments(connection, case_id, events)
+    await _link_followed_case(connection, request, events[0])
     ends = [(event.seq, _window_end(event)) for event in events]
     return RecordAnswer(window_ends=[WindowEnd(seq=seq, ends_at=end.isoformat()) for seq, end in ends if end])
 
 
-async def _ahead(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> Ahead:
-    stored = await session.scalar(select(Case.state).where(Case.id == case_id))
-    applied = await session.execute(
+async def _ahead(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> Ahead:
+    stored = await connection.scalar(select(Case.state).where(Case.id == case_id))
+    applied = await connection.execute(
         select(CaseEvent.command_id, CaseEvent.seq).where(
             CaseEvent.case_id == case_id,
             CaseEvent.command_id.in_({event.command_id for event in events}),
@@ -129,17 +157,17 @@ async def _ahead(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.E
 # ------------------------------------------------------------------------------------------ windows
 
 
-async def _with_window_end(session: AsyncSession, desk: str, event: e.Event) -> e.Event:
+async def _with_window_end(connection: AsyncConnection, desk: str, event: e.Event) -> e.Event:
     """The event with the end of the window it starts: computed once, here, and never again (desk-rules Windows)."""
     if isinstance(event, e.Resolved) and event.auto_close_after is not None:
-        return replace(event, auto_close_at=await _end(session, desk, event.at, event.auto_close_after))
+        return replace(event, auto_close_at=await _end(connection, desk, event.at, event.auto_close_after))
     if isinstance(event, e.Closed) and event.reopen_within is not None:
-        return replace(event, reopen_until=await _end(session, desk, event.at, event.reopen_within))
+        return replace(event, reopen_until=await _end(connection, desk, event.at, event.reopen_within))
     return event
 
 
-async def _end(session: AsyncSession, desk: str, start: datetime, business_days: int) -> datetime:
-    row = (await session.execute(select(Desk.timezone, Desk.workdays, Desk.holidays).where(Desk.slug == desk))).one()
+async def _end(connection: AsyncConnection, desk: str, start: datetime, business_days: int) -> datetime:
+    row = (await connection.execute(select(Desk.timezone, Desk.workdays, Desk.holidays).where(Desk.slug == desk))).one()
     return build_calendar(row.timezone, row.workdays, row.holidays, start).window_end(start, business_days)
 
 
@@ -158,9 +186,8 @@ def _window_end(event: e.Event) -> datetime | None:
 
 def _columns(state: CaseState) -> dict[str, Any]:
     """The read model's columns, all taken from the state."""
-    found = ("seq", "subject", "product", "type", "severity", "impact", "account", "reporter", "contact", "assignee")
     return {
-        **{name: getattr(state, name) for name in (*found, "created_at", "updated_at")},
+        **{name: getattr(state, name) for name in _SAME_IN_STATE},
         "status": state.status.value,
         "cc": list(state.cc),
         "state": STATES.dump_python(state, mode="json"),
@@ -168,28 +195,28 @@ def _columns(state: CaseState) -> dict[str, Any]:
 
 
 async def _insert_case(
-    session: AsyncSession, case_id: uuid.UUID, request: RecordRequest, opened: e.Event, state: CaseState
+    connection: AsyncConnection, case_id: uuid.UUID, request: RecordRequest, opened: e.Event, state: CaseState
 ) -> None:
-    desk_id = select(Desk.id).where(Desk.slug == request.desk).scalar_subquery()
-    await session.execute(
-        insert(Case).values(
-            id=case_id,
-            desk_id=desk_id,
-            number=request.number,
-            policy=POLICIES.dump_python(request.policy, mode="json"),
-            policy_version=request.policy_version,
-            description=opened.description if isinstance(opened, e.Opened) else "",
+    await connection.execute(
+        _INSERT_CASE,
+        {
+            "id": case_id,
+            "desk": request.desk,
+            "number": request.number,
+            "policy": POLICIES.dump_python(request.policy, mode="json"),
+            "policy_version": request.policy_version,
+            "description": opened.description if isinstance(opened, e.Opened) else "",
             **_columns(state),
-        )
+        },
     )
 
 
-async def _update_case(session: AsyncSession, case_id: uuid.UUID, state: CaseState) -> None:
-    await session.execute(update(Case).where(Case.id == case_id).values(**_columns(state)))
+async def _update_case(connection: AsyncConnection, case_id: uuid.UUID, state: CaseState) -> None:
+    await connection.execute(_UPDATE_CASE, {"case_id": case_id, **_columns(state)})
 
 
 async def _insert_events(
-    session: AsyncSession,
+    connection: AsyncConnection,
     case_id: uuid.UUID,
     events: Sequence[e.Event],
     snapshots: Sequence[CaseState],
@@ -212,29 +239,29 @@ async def _insert_events(
         }
         for event, snapshot in zip(events, snapshots, strict=True)
     ]
-    await session.execute(insert(CaseEvent), rows)
+    await connection.execute(_INSERT_EVENT, rows)
 
 
 def _actor(event: e.Event) -> dict[str, Any]:
     return {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
 
 
-async def _claim_attachments(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> None:
+async def _claim_attachments(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> None:
     named = [uuid.UUID(one) for event in events for one in getattr(event, "attachments", ())]
     if named:
-        await session.execute(
+        await connection.execute(
             update(Attachment).where(Attachment.id.in_(named), Attachment.case_id.is_(None)).values(case_id=case_id)
         )
     removed = [uuid.UUID(event.attachment) for event in events if isinstance(event, e.AttachmentRemoved)]
     if removed:
-        await session.execute(
+        await connection.execute(
             update(Attachment)
             .where(Attachment.id.in_(removed), Attachment.case_id == case_id)
             .values(removed_at=func.now())
         )
 
 
-async def _link_followed_case(session: AsyncSession, request: RecordRequest, opened: e.Event) -> None:
+async def _link_followed_case(connection: AsyncConnection, request: RecordRequest, opened: e.Event) -> None:
     """desk-rules H11: the new case is linked to the one it follows, and back, in the same transaction.
 
     A case that can be followed up is sealed, so no workflow of its own writes to it any more.
@@ -242,9 +269,12 @@ async def _link_followed_case(session: AsyncSession, request: RecordRequest, ope
     if not isinstance(opened, e.Opened) or opened.follow_up_of is None:
         return
     desk_id = select(Desk.id).where(Desk.slug == request.desk).scalar_subquery()
-    followed = await session.scalar(
-        select(Case).where(Case.desk_id == desk_id, Case.number == opened.follow_up_of).with_for_update()
+    found = await connection.execute(
+        select(Case.id, Case.state, Case.policy)
+        .where(Case.desk_id == desk_id, Case.number == opened.follow_up_of)
+        .with_for_update()
     )
+    followed = found.one_or_none()
     if followed is None:
         return
     state = STATES.validate_python(followed.state)
@@ -254,5 +284,5 @@ async def _link_followed_case(session: AsyncSession, request: RecordRequest, ope
         return
     for event in decided:
         state = evolve(state, event)
-        await _insert_events(session, followed.id, [event], [state], {})
-    await _update_case(session, followed.id, state)
+        await _insert_events(connection, followed.id, [event], [state], {})
+    await _update_case(connection, followed.id, state)

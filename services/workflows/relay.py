@@ -65,9 +65,23 @@ class Relay:
         self._dsn = dsn
         self._bus = bus
         self._woken = asyncio.Event()
+        self._stream_made: datetime | None = None
+        self._in_doubt = True
 
     async def run(self) -> None:
         """Be the relay whenever no other process is; until cancelled."""
+        self._bus.on_reconnect.add(self._doubt)
+        try:
+            await self._run()
+        finally:
+            self._bus.on_reconnect.discard(self._doubt)
+
+    def _doubt(self) -> None:
+        """The server that is back may have lost the stream, even if somebody else has made it anew by now."""
+        self._in_doubt = True
+        self._woken.set()
+
+    async def _run(self) -> None:
         while True:
             try:
                 connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=30)
@@ -89,13 +103,15 @@ class Relay:
             await asyncio.sleep(LOOK_EVERY)
         _log.info("this process is the relay")
         await connection.add_listener(COMMITTED_CHANNEL, lambda *_: self._woken.set())
-        await self._make_up_for_a_lost_stream(connection)
+        self._in_doubt = True
         while True:
             self._woken.clear()
             try:
+                if self._in_doubt:
+                    await self._make_up_for_a_lost_stream(connection)
                 published = await self._publish_some(connection)
             except NoStreamResponseError:
-                await self._make_up_for_a_lost_stream(connection)
+                self._in_doubt = True
                 continue
             except (nats.errors.Error, APIError) as error:
                 _log.warning("the relay can't publish; trying again", error=repr(error))
@@ -130,8 +146,12 @@ class Relay:
             )
 
     async def _make_up_for_a_lost_stream(self, connection: asyncpg.Connection[Any]) -> None:
-        """An empty stream beside published events means that NATS has lost its data: consumers still wait for some."""
+        """NATS has lost its data if the stream is another than before, or empty beside published events.
+
+        Consumers still wait for some of those.
+        """
         while True:
+            self._in_doubt = False
             try:
                 await ensure_topology(self._bus)
                 stream = await self._bus.js.stream_info(CASES_STREAM)
@@ -139,9 +159,11 @@ class Relay:
             except (nats.errors.Error, APIError, ConnectionError) as error:
                 _log.warning("the relay can't reach the stream; trying again", error=repr(error))
                 await asyncio.sleep(RETRY_AFTER)
-        if stream.state.last_seq == 0:
+        another = self._stream_made is not None and self._stream_made != stream.created
+        if another or stream.state.last_seq == 0:
             again = await connection.execute(_REPUBLISH, REPUBLISHED_AFTER_LOSS)
-            _log.info("the stream is empty; recent events are published again", rows=again)
+            _log.info("the stream is new; recent events are published again", rows=again)
+        self._stream_made = stream.created
 
 
 class Waker:

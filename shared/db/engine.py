@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 _PATIENCE_SECONDS = 10
 
@@ -79,6 +79,12 @@ class Database:
             yield
         finally:
             self._turns.release()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """As ``write``, for statements on tables alone: a session's bookkeeping costs more than they do."""
+        async with self.engine.begin() as connection:
+            yield connection
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -147,18 +147,22 @@ async def everything_told(settings: Settings, desk: str) -> bool:
     """
     cases = 'WITH cases AS (SELECT c.id FROM "case" c JOIN desk d ON d.id = c.desk_id WHERE d.slug = $1)'
     (row,) = await _rows(settings, cases + query, desk)
-    return row[0] == 0 and await consumers_are_done(settings)
+    return row[0] == 0 and await _consumers_are_done(settings, desk, len(await recorded(settings, desk)))
 
 
-async def consumers_are_done(settings: Settings) -> bool:
-    """Whether search and notifier have dealt with all that is in the stream."""
+async def _consumers_are_done(settings: Settings, desk: str, events: int) -> bool:
+    """Whether search and notifier have dealt with all that is in the stream, which has as many events of the desk."""
     connection = await nats.connect(settings.nats_url)
     try:
-        found = await connection.jetstream().consumers_info(CASES_STREAM)
+        js = connection.jetstream()
+        stream = await js.stream_info(CASES_STREAM, subjects_filter=f"cases.v1.{desk}.>")
+        found = await js.consumers_info(CASES_STREAM)
     except NotFoundError:
         return False
     finally:
         await connection.close()
+    if sum((stream.state.subjects or {}).values()) < events:
+        return False
     ours = [each for each in found if each.name == NOTIFIER or each.name.startswith(INDEXER)]
     return len(ours) >= 2 and not any(each.num_pending or each.num_ack_pending for each in ours)
 

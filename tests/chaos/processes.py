@@ -7,10 +7,10 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from tests.chaos.facts import until
 from tests.stack import RunningStack
@@ -55,6 +55,30 @@ async def paused(stack: RunningStack, part: str) -> AsyncIterator[float]:
         yield time.monotonic()
     finally:
         for process in stopped:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.resume()
-        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def absent(stack: RunningStack, part: str, port: int) -> AsyncIterator[float]:
+    """Kill a server and hang up on its callers while the block runs; yields the moment.
+
+    Its port is taken, so that the supervisor's new processes can't start.
+    """
+    old = stack.pid(part)
+    os.kill(old, signal.SIGKILL)
+    start = time.monotonic()
+    server = await _take(port)
+    try:
+        yield start
+    finally:
+        server.close()
+        await server.wait_closed()
+    await replaced(stack, part, old)
+
+
+async def _take(port: int) -> asyncio.Server:
+    while True:
+        with suppress(OSError):
+            return await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
+        await asyncio.sleep(0.002)

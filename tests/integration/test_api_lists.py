@@ -29,9 +29,15 @@ async def desk(servers: Settings, request: pytest.FixtureRequest) -> AsyncIterat
             return
         async with searching(servers):
             async with asyncio.timeout(30):
-                while (await desk.ada.get("/cases")).json().get("stale"):
+                while not await _is_indexed(desk):
                     await asyncio.sleep(0.05)
             yield desk, True
+
+
+async def _is_indexed(desk: ApiDesk) -> bool:
+    """Whether a search node answers, and knows the last thing that was done."""
+    page = (await desk.ada.get("/cases", assignee=ADA)).json()
+    return page["total"] == 1 and not page.get("stale")
 
 
 async def listed(desk: ApiDesk, person: str, **params: Any) -> dict[str, Any]:

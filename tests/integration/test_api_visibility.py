@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from services.api.authorisation import TABLE
-from services.api.visibility import customer_viewer, may_see, seen_by
+from services.api.visibility import SEEN, customer_viewer, may_see, seen_by
 from shared.contracts.search import Viewer
 from shared.db.engine import Database
 from shared.db.models import Case, Desk
@@ -65,7 +65,7 @@ async def test_sql_sees_what_the_function_sees(servers: Settings) -> None:
     ]
     async with database.read() as session:
         for viewer in viewers:
-            found = await session.scalars(select(Case.number).where(Case.desk_id == desk.id, seen_by(viewer)))
+            found = await session.scalars(select(Case.number).where(Case.desk_id == desk.id, SEEN), seen_by(viewer))
             expected = {number for number, case in enumerate(CASES) if may_see(viewer, SimpleNamespace(**case))}
             assert set(found) == expected, viewer
     await database.close()

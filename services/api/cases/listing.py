@@ -18,7 +18,7 @@ from services.api.cases.schemas import CaseList
 from services.api.context import Context
 from services.api.nats_link import NatsLink
 from services.api.problems import Problem
-from services.api.visibility import seen_by
+from services.api.visibility import SEEN, seen_by
 from shared.contracts.search import FACETS, After, Filters, SearchAnswer, SearchQuery
 from shared.contracts.subjects import SEARCH_QUERY
 from shared.db.models import Case, CaseEvent
@@ -119,10 +119,12 @@ async def _from_record(session: AsyncSession, caller: Caller, query: ListQuery, 
             "The search service does not answer. Lists without words (q) still work; try again in a moment.",
             headers={"Retry-After": "2"},
         )
-    where = [Case.desk_id == caller.desk.id, seen_by(caller.viewer), *_conditions(caller, filters)]
-    total = await session.scalar(select(func.count()).select_from(Case).where(*where))
+    where = [Case.desk_id == caller.desk.id, SEEN, *_conditions(caller, filters)]
+    eyes = seen_by(caller.viewer)
+    total = await session.scalar(select(func.count()).select_from(Case).where(*where), eyes)
     page = select(Case.number).where(*where).order_by(*_order(query.sort))
-    numbers = await session.scalars(page.limit(query.page_size).offset((query.page - 1) * query.page_size))
+    page = page.limit(query.page_size).offset((query.page - 1) * query.page_size)
+    numbers = await session.scalars(page, eyes)
     facets: dict[str, dict[str, int]] = {name: {} for name in FACETS}
     return SearchAnswer(numbers=list(numbers), total=total or 0, facets=facets, stale=True)
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, Row, bindparam, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.answers import rfc3339
 from services.api.callers import Caller
 from shared.db.models import CaseEvent
 from shared.domain.events import STAFF_ONLY
+
+_row = CaseEvent.__table__.c
+_EVENTS = select(_row.seq, _row.kind, _row.at, _row.actor, _row.command, _row.part, _row.data)
+_OF_COMMAND = (
+    _EVENTS.where(_row.case_id == bindparam("case"), _row.command_id == bindparam("command"))
+    .order_by(_row.part)
+    .limit(1)
+)
 
 
 def hidden_from(caller: Caller) -> frozenset[str]:
@@ -28,15 +36,13 @@ async def read_events(
     session: AsyncSession, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
 ) -> list[dict[str, Any]]:
     """Events after ``after_seq`` in order, at most ``limit``, as they go out."""
-    query = select(CaseEvent).where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
-    rows = await session.scalars(query.order_by(CaseEvent.seq).limit(limit))
-    return [event_out(row) for row in rows]
+    query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
+    return [event_out(row) for row in await session.execute(query.order_by(CaseEvent.seq).limit(limit))]
 
 
 async def event_of_command(session: AsyncSession, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:
     """The first event that a command caused, as it goes out."""
-    query = select(CaseEvent).where(CaseEvent.case_id == case_id, CaseEvent.command_id == command_id)
-    row = (await session.scalars(query.order_by(CaseEvent.part).limit(1))).one_or_none()
+    row = (await session.execute(_OF_COMMAND, {"case": case_id, "command": command_id})).one_or_none()
     return event_out(row) if row else None
 
 
@@ -46,7 +52,7 @@ async def kind_of(session: AsyncSession, case_id: uuid.UUID, seq: int) -> str | 
     return (await session.scalars(query)).one_or_none()
 
 
-def event_out(row: CaseEvent) -> dict[str, Any]:
+def event_out(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     """An event as it goes out: what it adds stands beside what all have."""
     return {
         "seq": row.seq,
