@@ -71,7 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     database = Database(settings.database_url)
-    instrument_engine(database.engine)
+    instrument_engine(database.readers)
+    instrument_engine(database.writers)
     temporal = await connect_to_temporal(settings, lazy=True)
     door = Door(temporal, database, settings.command_timeout)
     try:

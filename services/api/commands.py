@@ -107,11 +107,6 @@ async def answered(question: Awaitable[Outcome]) -> Outcome:
             "The case did not answer in time. What you asked may still be carried out. Repeating the request with the "
             "same Idempotency-Key is safe: it is carried out once."
         ) from None
-    except RuntimeError as error:
-        # How Temporal's client says that it could not connect for the first time.
-        if "Failed client connect" not in str(error):
-            raise
-        raise unavailable("Temporal, which carries the cases, does not answer. Nothing has been changed.") from None
     except NoSuchCase:
         raise not_found("such case on this desk") from None
 

@@ -59,6 +59,10 @@ _PASSING = frozenset(
     }
 )
 
+_TROUBLES = (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateFailedError)
+_NEVER_CONNECTED = "Failed client connect"
+"""How the library says, with a RuntimeError, that its first connection did not come about."""
+
 _log = get_logger(__name__)
 
 
@@ -187,7 +191,7 @@ class Door:
                         return (await self._update(key, queue, request)).outcomes
                 except TimeoutError:
                     raise CaseUnavailable from None
-                except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateFailedError) as error:
+                except _TROUBLES as error:
                     if not _is_passing(error):
                         raise
                     _log.info("the case's workflow is busy; trying again", workflow=key, error=str(error))
@@ -245,6 +249,8 @@ def _is_passing(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
     if isinstance(error, RPCError):
         return error.status in _PASSING
+    if isinstance(error, RuntimeError):
+        return _NEVER_CONNECTED in str(error)
     if isinstance(error, WorkflowUpdateFailedError):
         # The run ended or continued as new between accepting the update and answering it.
         return isinstance(error.cause, ApplicationError) and error.cause.type == "AcceptedUpdateCompletedWorkflow"

@@ -52,7 +52,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     sender(settings.mail_from, "")
     transport = transport_for(settings)
     database = Database(settings.database_url, pool_size=8)
-    instrument_engine(database.engine)
+    instrument_engine(database.readers)
+    instrument_engine(database.writers)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         bus = await connect(settings, "notifier")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from typing import Protocol
 
 from shared.domain import events as e
-from shared.domain.case import CaseState
 from shared.domain.policy import Policy, Recipient
 
 
@@ -49,12 +49,25 @@ TABLE: dict[str, tuple[Told, Told, Told]] = {
 # fmt: on
 
 
-def recipients(event: e.Event, state: CaseState, policy: Policy, account_admins: Iterable[str] = ()) -> tuple[str, ...]:
+class Followers(Protocol):
+    """The people around a case: its state has them, and so has what an event tells of the case."""
+
+    @property
+    def reporter(self) -> str: ...
+    @property
+    def contact(self) -> str | None: ...
+    @property
+    def cc(self) -> Sequence[str]: ...
+    @property
+    def assignee(self) -> str | None: ...
+
+
+def recipients(event: e.Event, case: Followers, policy: Policy, account_admins: Iterable[str] = ()) -> tuple[str, ...]:
     """Decide who gets a mail about an event (desk-rules "mail on every update goes to", A3, H6, T7).
 
     Args:
         event: the first event of a command; the mail tells of the others too.
-        state: the case right after the command.
+        case: the people around it right after the event.
         policy: pinned to the case.
         account_admins: addresses of the administrators of the case's account.
 
@@ -62,23 +75,23 @@ def recipients(event: e.Event, state: CaseState, policy: Policy, account_admins:
         Addresses in lower case, each once; never the actor's.
     """
     actor = _lower(event.actor.email)
-    told = (*_by_policy(event, state, policy, account_admins), *_personally(event))
+    told = (*_by_policy(event, case, policy, account_admins), *_personally(event))
     return tuple(dict.fromkeys(address for address in map(_lower, told) if address and address != actor))
 
 
-def _by_policy(event: e.Event, state: CaseState, policy: Policy, account_admins: Iterable[str]) -> Iterator[str | None]:
+def _by_policy(event: e.Event, case: Followers, policy: Policy, account_admins: Iterable[str]) -> Iterator[str | None]:
     customers, cc, assignee = (_applies(told, policy) for told in TABLE[event.kind])
     named = policy.recipients
     if customers and Recipient.OPENER in named:
-        yield state.reporter
+        yield case.reporter
     if customers and Recipient.CONTACT in named:
-        yield state.contact
+        yield case.contact
     if customers and Recipient.ACCOUNT_ADMINS in named:
         yield from account_admins
     if cc and Recipient.CC in named:
-        yield from state.cc
+        yield from case.cc
     if assignee and Recipient.ASSIGNEE in named:
-        yield state.assignee
+        yield case.assignee
 
 
 def _applies(told: Told, policy: Policy) -> bool:

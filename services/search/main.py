@@ -63,7 +63,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         IndexDirectoryInUseError: another search service uses the index directory.
     """
     database = Database(settings.database_url, pool_size=4)
-    instrument_engine(database.engine)
+    instrument_engine(database.readers)
+    instrument_engine(database.writers)
     directory = await asyncio.to_thread(IndexDirectory, settings.index_dir)
     live = LiveIndex(directory, partial(_read, database))
     async with AsyncExitStack() as stack:

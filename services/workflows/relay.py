@@ -44,7 +44,7 @@ _UNPUBLISHED = """
     WHERE e.published_at IS NULL ORDER BY e.position LIMIT $1
 """
 _PUBLISHED = """
-    UPDATE case_event e SET published_at = now(), snapshot = NULL
+    UPDATE case_event e SET published_at = now()
     FROM unnest($1::uuid[], $2::int[]) AS done(case_id, seq)
     WHERE e.case_id = done.case_id AND e.seq = done.seq
 """

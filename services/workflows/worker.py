@@ -58,7 +58,7 @@ async def _serve(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    database = Database(settings.database_url, pool_size=20, tested=False)
+    database = Database(settings.database_url, pool_size=20)
     try:
         client = await _connected(settings, stopped)
         if client is not None:

@@ -97,6 +97,18 @@ def event_source(desk: str, number: int) -> str:
     return f"/desks/{desk}/cases/{number}"
 
 
+def domain_event(told: CaseEvent) -> Event:
+    """The event that was told.
+
+    Raises:
+        pydantic.ValidationError: of a kind, or with fields, that this version does not know.
+    """
+    data = told.data
+    common = {"seq": data.seq, "at": told.time, "actor": data.actor, "command_id": data.command_id}
+    common |= {"command": data.command, "part": data.part, "kind": told.kind}
+    return EVENTS.validate_python({**(data.model_extra or {}), **common})
+
+
 def details(event: Event) -> dict[str, Any]:
     """What the event adds to the common fields, as JSON values."""
     common = {"seq", "at", "actor", "command_id", "command", "part", "kind"}

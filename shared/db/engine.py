@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-_PATIENCE_SECONDS = 10
+IDLE_SECONDS = 1.0
+"""A connection unused for longer is asked whether it lives before it is used; to ask each time would cost as much as
+many a query."""
 
 
 def _dumps(value: Any) -> str:
@@ -26,66 +30,68 @@ def driver_url(url: str) -> str:
 
 
 class Database:
-    """A pool of connections. Who comes when all are in use waits in line, at most ten seconds.
+    """Two pools of connections: one for reading, without transactions, one for writing.
 
     Args:
         url: ``postgresql://user:password@host:port/name``.
-        pool_size: connections at most.
-        tested: ask a connection whether it lives before each use, so that a restarted server is noticed by nobody; for
-            callers that retry anyway the question is a waste.
+        pool_size: connections at most in each pool; whoever comes when all are busy waits for one.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 20, tested: bool = True) -> None:
-        self.engine: AsyncEngine = create_async_engine(
-            driver_url(url),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=_PATIENCE_SECONDS,
-            pool_pre_ping=tested,
-            json_serializer=_dumps,
-            json_deserializer=orjson.loads,
-            connect_args={"timeout": 5, "command_timeout": 30},
-        )
-        # The pool serves whoever comes just when a connection is given back before those who have waited for it:
-        # of a hundred callers some would never have their turn.
-        self._turns = asyncio.Semaphore(pool_size)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.readers = _engine(url, pool_size, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        self.writers = _engine(url, pool_size)
+        self._reading = async_sessionmaker(self.readers, expire_on_commit=False, autoflush=False)
+        self._writing = async_sessionmaker(self.writers, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading; whatever it might have changed is rolled back.
-
-        Raises:
-            TimeoutError: all connections were in use for too long.
-        """
-        async with self._turn(), self._sessions() as session:
+        """A session for reading: each statement stands on its own."""
+        async with self._reading() as session:
             yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session whose changes are committed together when the block ends, or not at all if it raises.
-
-        Raises:
-            TimeoutError: all connections were in use for too long.
-        """
-        async with self._turn(), self._sessions.begin() as session:
+        """A session whose changes are committed together when the block ends, or not at all if it raises."""
+        async with self._writing.begin() as session:
             yield session
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await self._turns.acquire()
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """As ``write``, for statements on tables alone: a session's bookkeeping costs more than they do."""
-        async with self.engine.begin() as connection:
+        async with self.writers.begin() as connection:
             yield connection
 
     async def close(self) -> None:
         """Give all connections back."""
-        await self.engine.dispose()
+        await self.readers.dispose()
+        await self.writers.dispose()
+
+
+def _engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
+    engine = create_async_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+        connect_args={"timeout": 5, "command_timeout": 30},
+        **options,
+    )
+    _ask_idle_connections(engine)
+    return engine
+
+
+def _ask_idle_connections(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _note_time(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used_at", time.monotonic()) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise DisconnectionError from error

@@ -221,7 +221,7 @@ class CaseEvent(Base):
     data: Mapped[dict[str, Any]]
     """What the event adds to the common fields."""
     snapshot: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    """The case right after the event; kept until the event is published."""
+    """The case right after the event: what the event tells of the case, whenever it is published."""
     traceparent: Mapped[str | None]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     published_at: Mapped[datetime | None]

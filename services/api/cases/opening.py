@@ -24,13 +24,13 @@ from services.api.cases.choices import (
 from services.api.cases.records import CaseRecord, find_case, names_of
 from services.api.cases.representation import represent
 from services.api.cases.schemas import NewCase, NewFollowUp
-from services.api.commands import Asking, answered, carry_out, measured
+from services.api.commands import Asking, answered, measured
 from services.api.idempotency import claim, keep, kept_answer
 from services.api.problems import FieldError, Problem, invalid
 from services.api.refusals import refused
 from shared.contracts.workflow import CaseRun
 from shared.domain.commands import FollowUp, Open
-from shared.domain.decision import decide, elapsed
+from shared.domain.decision import decide
 from shared.domain.lifecycle import Action
 from shared.domain.policy import Policy
 from shared.domain.refusals import Refusal
@@ -70,8 +70,6 @@ async def open_case(asking: Asking, form: NewCase) -> Answer:
         if parent and ticket.fresh:
             _may_be_followed(asking.caller, parent, ticket.number)
         await _start(asking, replace(command, command_id=ticket.command_id), ticket.number)
-        if parent:
-            await _link(asking, parent, ticket.number, ticket.command_id)
         answer = await _opened(asking, ticket.number)
     except Problem as problem:
         if problem.status != 409:
@@ -188,9 +186,9 @@ async def _parent(session: AsyncSession, asking: Asking, number: int | None) -> 
 
 
 def _may_be_followed(caller: Caller, parent: CaseRecord, number: int) -> None:
-    """Ask before the new case exists; that the timer which seals the old one may be a moment late does not matter."""
-    state = elapsed(parent.state, parent.policy, parent.now)
-    refusal = decide(state, parent.policy, FollowUp(command_id="", actor=caller.actor, number=number), parent.now)
+    """Ask before the new case exists; its record links the two, and does so only with a case that is sealed."""
+    command = FollowUp(command_id="", actor=caller.actor, number=number)
+    refusal = decide(parent.state, parent.policy, command, parent.now)
     if isinstance(refusal, Refusal):
         raise refused(caller, parent, refusal)
 
@@ -208,13 +206,6 @@ async def _start(asking: Asking, command: Open, number: int) -> None:
         outcome = await answered(asking.context.door.open(run, command))
         if not outcome.accepted:
             raise refused(asking.caller, None, outcome)
-
-
-async def _link(asking: Asking, parent: CaseRecord, number: int, command_id: str) -> None:
-    """Note the new case on the old one; its own id makes a repetition harmless."""
-    linking = uuid.uuid5(_CASES, f"{command_id}/follow-up").hex
-    command = FollowUp(command_id=linking, actor=asking.caller.actor, number=number)
-    await carry_out(asking, parent, command, fresh=False)
 
 
 async def _opened(asking: Asking, number: int) -> Answer:

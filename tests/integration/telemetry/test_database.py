@@ -43,7 +43,7 @@ async def test_statements_inside_a_span_are_spans_without_values(
     databases = [Database(postgres), Database(postgres)]
     try:
         for database in databases:
-            instrument_engine(database.engine)
+            instrument_engine(database.readers)
             async with database.read() as session:
                 await session.execute(text("SELECT 1"))
         with telemetry.span("record") as span:
@@ -84,7 +84,7 @@ def test_the_trace_of_a_cases_latest_command_is_found(
 
 async def _write_case(url: str, traceparent: str | None) -> None:
     database = Database(url)
-    async with database.engine.begin() as connection:
+    async with database.writers.begin() as connection:
         tables = [cast("Table", model.__table__) for model in (Desk, Case, CaseEvent)]
         await connection.run_sync(Base.metadata.create_all, tables=tables)
     async with database.write() as session:
