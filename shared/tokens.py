@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
@@ -64,7 +66,9 @@ def issue(settings: Settings, subject: str, desk: str | None, ttl: timedelta) ->
     claims["exp"] = int((now + ttl).timestamp())
     if desk:
         claims["desk"] = desk
-    return jwt.encode({"alg": _ALGORITHM}, claims, _key(settings), algorithms=[_ALGORITHM])
+    return jwt.encode(
+        {"alg": _ALGORITHM}, claims, _key(settings.secret_key.get_secret_value()), algorithms=[_ALGORITHM]
+    )
 
 
 def verify(settings: Settings, token: str) -> Claims:
@@ -74,7 +78,7 @@ def verify(settings: Settings, token: str) -> Claims:
         InvalidTokenError: expired, forged, for something else, or no token at all.
     """
     try:
-        claims = jwt.decode(token, _key(settings), algorithms=[_ALGORITHM]).claims
+        claims = dict(_signed(token, settings.secret_key.get_secret_value()))
         _RULES.validate(claims)
         return Claims(
             subject=str(claims["sub"]), desk=claims.get("desk"), expires_at=datetime.fromtimestamp(claims["exp"], UTC)
@@ -83,6 +87,12 @@ def verify(settings: Settings, token: str) -> Claims:
         raise InvalidTokenError("The token has expired; get a new one.") from None
     except (JoseError, ValueError, TypeError, OverflowError):
         raise InvalidTokenError("The token is not one of ours, or has been altered.") from None
+
+
+@lru_cache(maxsize=10_000)
+def _signed(token: str, secret: str) -> tuple[tuple[str, Any], ...]:
+    """What a token says whose signature is right; remembered, for it is asked at every request."""
+    return tuple(jwt.decode(token, _key(secret), algorithms=[_ALGORITHM]).claims.items())
 
 
 def token_for(settings: Settings, name: str, *, desk: str | None, ttl: timedelta) -> str:
@@ -138,8 +148,7 @@ def _choose(name: str, desk: str | None, desks: list[str]) -> str:
     return desks[0]
 
 
-def _key(settings: Settings) -> OctKey:
-    secret = settings.secret_key.get_secret_value()
+def _key(secret: str) -> OctKey:
     if len(secret) < _MIN_KEY_CHARACTERS:
         raise ValueError(
             f"CASEBOUND_SECRET_KEY needs at least {_MIN_KEY_CHARACTERS} characters; make one with: "

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi_offline import FastAPIOffline
 
 from services.api import errors, health
 from services.api.actions.endpoints import router as actions
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     Args:
         settings: of the stack.
     """
-    app = FastAPI(
+    app = FastAPIOffline(  # its pages bring their scripts along instead of having them fetched
         title="Casebound",
         version=_version(),
         description=DESCRIPTION,

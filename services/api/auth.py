@@ -99,13 +99,14 @@ async def caller_on_desk(desk: str, identity: Proven, context: Ctx) -> Caller:
     Raises:
         Problem: 404 for an unknown desk, and alike for one that they have nothing to do with.
     """
-    caller = context.callers.get((identity.who, desk))
-    if caller is None:
+
+    async def load() -> Caller | None:
         async with context.database.read() as session:
-            caller = await load_caller(session, identity, desk)
-        if caller is None:
-            raise Problem("not_found", f"There is no desk «{desk[:80]}», or you have nothing to do with it.")
-        context.callers.put((identity.who, desk), caller)
+            return await load_caller(session, identity, desk)
+
+    caller = await context.callers.get((identity.who, desk), load)
+    if caller is None:
+        raise Problem("not_found", f"There is no desk «{desk[:80]}», or you have nothing to do with it.")
     return caller
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
 
 class ShortMemory(Generic[Value]):
-    """Remembers values for some seconds, at most so many.
+    """Remembers answers for some seconds, at most so many; many who ask at once wait for one answer.
 
     Args:
-        seconds: after which a value is forgotten.
+        seconds: after which an answer is forgotten.
         size: beyond which the oldest is forgotten.
         clock: seconds that only grow.
     """
@@ -24,14 +25,27 @@ class ShortMemory(Generic[Value]):
         self._size = size
         self._clock = clock
         self._values: OrderedDict[Hashable, tuple[float, Value]] = OrderedDict()
+        self._asked: dict[Hashable, asyncio.Task[Value | None]] = {}
 
-    def get(self, key: Hashable) -> Value | None:
-        """The value, if it is remembered."""
+    async def get(self, key: Hashable, ask: Callable[[], Awaitable[Value | None]]) -> Value | None:
+        """The answer, remembered or asked for; None is not remembered."""
         until, value = self._values.get(key, (0.0, None))
-        return value if self._clock() < until else None
+        if self._clock() < until:
+            return value
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self._ask(key, ask))
+        return await asyncio.shield(self._asked[key])
 
-    def put(self, key: Hashable, value: Value) -> None:
-        """Remember a value from now on."""
+    async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Value | None]]) -> Value | None:
+        try:
+            value = await ask()
+        finally:
+            del self._asked[key]
+        if value is not None:
+            self._put(key, value)
+        return value
+
+    def _put(self, key: Hashable, value: Value) -> None:
         self._values.pop(key, None)
         self._values[key] = (self._clock() + self._seconds, value)
         if len(self._values) > self._size:

@@ -1,7 +1,7 @@
 """Become another program that ends when its supervisor does.
 
-Run as a script in front of the program: ``python -I -S child.py PARENT SIGNAL USER PROGRAM ARG…``. A script of its own
-rather than a ``preexec_fn``, which may deadlock in a supervisor that has threads.
+Run as a script in front of the program: ``python -I -S child.py PARENT SIGNAL NICENESS USER PROGRAM ARG…``. A script of
+its own rather than a ``preexec_fn``, which may deadlock in a supervisor that has threads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def _end_with(parent: int, signal: int) -> None:
 
 def main() -> None:
     """Drop to the user, bind our life to the parent's, and run the program in our place."""
-    parent, signal, user, *program = sys.argv[1:]
+    parent, signal, niceness, user, *program = sys.argv[1:]
+    os.nice(int(niceness))
     if user:
         _become(user)  # first: changing user would clear the parent-death signal
     _end_with(int(parent), int(signal))

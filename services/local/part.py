@@ -27,6 +27,11 @@ class Part(abc.ABC):
     ready_timeout: ClassVar[float] = 60.0
     stop_timeout: ClassVar[float] = 15.0
 
+    @property
+    def niceness(self) -> int:
+        """How far the process stands back for the others when processors are busy: 0 to 19."""
+        return 0
+
     def prepare(self) -> None:
         """Make or repair what the process needs before each start; may block."""
         return
@@ -64,7 +69,8 @@ class Part(abc.ABC):
 
     async def launch(self, data_dir: DataDir) -> asyncio.subprocess.Process:
         """Start the process, in a session of its own so that Ctrl-C reaches the supervisor alone."""
-        wrapper = [sys.executable, "-I", "-S", _CHILD, str(os.getpid()), str(self.orphan_signal.value), self.user]
+        bonds = [str(os.getpid()), str(self.orphan_signal.value), str(self.niceness), self.user]
+        wrapper = [sys.executable, "-I", "-S", _CHILD, *bonds]
         data_dir.limit_log(self.name)
         with data_dir.log(self.name).open("ab") as log:
             return await asyncio.create_subprocess_exec(

@@ -12,6 +12,8 @@ from services.local.part import Part
 from services.local.ports import LOOPBACK
 
 SERVICES = ("api", "worker", "search", "notifier")
+NICENESS = {"search": 5, "notifier": 10}
+"""On one machine commands go first: nobody waits for a mail as for the answer to what they have just sent."""
 
 
 class Service(Part):
@@ -30,6 +32,10 @@ class Service(Part):
         self._data_dir = data_dir
         self._port = port
         self._settings = settings
+
+    @property
+    def niceness(self) -> int:
+        return NICENESS.get(self.name, 0)
 
     @property
     def url(self) -> str:

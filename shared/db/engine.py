@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it lives before it is used; to ask each time would cost as much as
 many a query."""
+_PATIENCE_SECONDS = 10
 
 
 def _dumps(value: Any) -> str:
@@ -34,7 +36,8 @@ class Database:
 
     Args:
         url: ``postgresql://user:password@host:port/name``.
-        pool_size: connections at most in each pool; whoever comes when all are busy waits for one.
+        pool_size: connections at most in each pool; whoever comes when all are busy waits in line, for ten seconds
+            at most, and then gets a ``TimeoutError``.
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
@@ -42,23 +45,27 @@ class Database:
         self.writers = _engine(url, pool_size)
         self._reading = async_sessionmaker(self.readers, expire_on_commit=False, autoflush=False)
         self._writing = async_sessionmaker(self.writers, expire_on_commit=False, autoflush=False)
+        # SQLAlchemy's pool serves whoever comes just when a connection is given back before those who wait for one,
+        # and sends these to the end of the line: of a hundred callers some would never have their turn.
+        self._readers_line = asyncio.Semaphore(pool_size)
+        self._writers_line = asyncio.Semaphore(pool_size)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session for reading: each statement stands on its own."""
-        async with self._reading() as session:
+        async with _turn(self._readers_line), self._reading() as session:
             yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session whose changes are committed together when the block ends, or not at all if it raises."""
-        async with self._writing.begin() as session:
+        async with _turn(self._writers_line), self._writing.begin() as session:
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """As ``write``, for statements on tables alone: a session's bookkeeping costs more than they do."""
-        async with self.writers.begin() as connection:
+        async with _turn(self._writers_line), self.writers.begin() as connection:
             yield connection
 
     async def close(self) -> None:
@@ -67,12 +74,22 @@ class Database:
         await self.writers.dispose()
 
 
+@asynccontextmanager
+async def _turn(line: asyncio.Semaphore) -> AsyncIterator[None]:
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        await line.acquire()
+    try:
+        yield
+    finally:
+        line.release()
+
+
 def _engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=_PATIENCE_SECONDS,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         connect_args={"timeout": 5, "command_timeout": 30},

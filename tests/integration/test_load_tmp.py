@@ -1,0 +1,209 @@
+"""Many people at once, on the whole product: nothing refused, nothing lost, nothing twice, and fast enough."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from shared.contracts.workflow import workflow_id
+from tests.chaos.desk import ADA, BOB, CAROL, LEO, TestDesk, make_desk, new_word
+from tests.chaos.facts import (
+    Ledger,
+    check_index,
+    check_mail,
+    check_record,
+    check_stream,
+    everything_told,
+    mailbox,
+    recorded,
+    streamed,
+    until,
+)
+from tests.client import Caller, Connections, Experience, Json
+from tests.stack import RunningStack
+
+ROUNDS = 3
+CALLERS_ON_ONE_CASE, COMMENTS_EACH = 100, 5
+LEAST_RATE = 200.0
+MOST_P99_SECONDS = 1.0
+
+CASES, COMMENTS_ON_EACH, CALLERS = 500, 5, 16
+
+BIG, CALLERS_ON_BIG = 1_500, 150
+PROBES = 21
+NO_SLOWER_THAN = 3.0
+NOISE_SECONDS = 0.02
+"""What a latency may differ by for no reason on a machine that others use too."""
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Print a figure, in a run that passes too."""
+
+    def _say(sentence: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {sentence}", end="")  # noqa: T201
+
+    return _say
+
+
+@pytest_asyncio.fixture
+async def desk(stack: RunningStack) -> TestDesk:
+    return await make_desk(stack)
+
+
+async def in_parallel(jobs: Iterable[Coroutine[Any, Any, None]], workers: int) -> None:
+    """Run all jobs, so many at a time."""
+    waiting = iter(jobs)
+
+    async def work() -> None:
+        for job in waiting:
+            await job
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(workers):
+            tasks.create_task(work())
+
+
+async def comment(who: Caller, number: int, ledger: Ledger) -> None:
+    text = f"{new_word()} and what else there is to say"
+    event = await who.comment(number, text)
+    ledger.commented[text] = (number, event["seq"])
+
+
+async def open_case(who: Caller, ledger: Ledger, **fields: Any) -> int:
+    subject = f"{new_word()} does not work"
+    case = await who.open(subject=subject, description="It worked yesterday.", **fields)
+    ledger.opened[subject] = number = int(case["number"])
+    return number
+
+
+def p99(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.99)]
+
+
+async def test_a_hundred_people_comment_on_one_case_at_once(stack: RunningStack, desk: TestDesk, say: Say) -> None:
+    ledger = Ledger()
+    rates, slowest = [], []
+    async with Connections(stack.api, CALLERS_ON_ONE_CASE).kept() as connections:
+        bob = desk.caller(connections, BOB)
+        number = await open_case(bob, ledger)
+        await in_parallel((comment(bob, number, ledger) for _ in range(CALLERS_ON_ONE_CASE)), CALLERS_ON_ONE_CASE)
+        for _ in range(ROUNDS):
+            measured = desk.caller(connections, BOB, experience=Experience())
+            count = CALLERS_ON_ONE_CASE * COMMENTS_EACH
+            start = time.perf_counter()
+            await in_parallel((comment(measured, number, ledger) for _ in range(count)), CALLERS_ON_ONE_CASE)
+            rates.append(count / (time.perf_counter() - start))
+            slowest.append(p99(measured.experience.seconds))
+    say(f"comments on one case: {', '.join(f'{rate:.0f}/s' for rate in rates)}")
+    say(f"p99: {', '.join(f'{seconds * 1000:.0f} ms' for seconds in slowest)}")
+    check_record(await recorded(stack.settings, desk.slug), ledger)
+    assert statistics.median(rates) >= LEAST_RATE
+    assert statistics.median(slowest) < MOST_P99_SECONDS
+
+
+@pytest.mark.timeout(900)
+async def test_five_hundred_cases_are_recorded_told_found_and_mailed_once(
+    stack: RunningStack, desk: TestDesk, say: Say
+) -> None:
+    ledger = Ledger()
+    async with Connections(stack.api, CALLERS).kept() as connections:
+        bob, ada, leo = (desk.caller(connections, who) for who in (BOB, ADA, LEO))
+
+        async def one_case(index: int) -> None:
+            number = await open_case(bob, ledger, cc=[CAROL] if index % 2 else [])
+            if index % 5 == 0:
+                await leo.act(number, "assign", assignee=ADA)
+            for turn in range(COMMENTS_ON_EACH):
+                await comment((bob, ada)[turn % 2], number, ledger)
+
+        start = time.perf_counter()
+        await in_parallel((one_case(index) for index in range(CASES)), CALLERS)
+        took = time.perf_counter() - start
+        say(f"{ledger.commands} commands by {CALLERS} callers: {took:.1f} s, {ledger.commands / took:.0f}/s")
+        assert (len(ledger.opened), len(ledger.commented)) == (CASES, CASES * COMMENTS_ON_EACH)
+
+        told = await until(lambda: everything_told(stack.settings, desk.slug), 180, "stream, index and mail")
+        say(f"stream, index and mail complete {told:.1f} s after the last answer")
+        events = await recorded(stack.settings, desk.slug)
+        check_record(events, ledger)
+        check_stream(await streamed(stack.settings, desk.slug), events)
+        mails = await mailbox(stack.settings, desk.slug)
+        check_mail(mails, events)
+        say(f"{len(events)} events, {len(mails)} mails")
+        await check_index(ada, ledger, samples=25)
+
+
+async def test_the_same_key_fifty_times_at_once_makes_one_case(stack: RunningStack, desk: TestDesk) -> None:
+    subject, answers = new_word(), list[Json]()
+    async with Connections(stack.api, 50).kept() as connections:
+        bob = desk.caller(connections, BOB)
+
+        async def ask() -> None:
+            answers.append(await bob.open(key="the same", subject=subject, description="Once is enough."))
+
+        await in_parallel((ask() for _ in range(50)), 50)
+        assert len(answers) == 50
+        assert all(answer == answers[0] for answer in answers)
+        check_record(await recorded(stack.settings, desk.slug), Ledger(opened={subject: answers[0]["number"]}))
+
+
+@pytest.mark.timeout(900)
+async def test_a_case_with_ten_thousand_comments_works_as_on_its_first_day(
+    stack: RunningStack, desk: TestDesk, say: Say
+) -> None:
+    ledger = Ledger()
+    async with Connections(stack.api, CALLERS_ON_BIG).kept() as connections:
+        bob, ada = (desk.caller(connections, who) for who in (BOB, ADA))
+        number = await open_case(bob, ledger)
+        start = time.perf_counter()
+        await in_parallel((comment(bob, number, ledger) for _ in range(BIG)), CALLERS_ON_BIG)
+        took = time.perf_counter() - start
+        say(f"{BIG} comments on one case: {took:.1f} s, {BIG / took:.0f}/s")
+
+        last = new_word()
+        event = await ada.comment(number, last)
+        ledger.commented[last] = (number, event["seq"])
+        assert event["seq"] == BIG + 2
+        told = await until(lambda: everything_told(stack.settings, desk.slug), 120, "stream, index and mail")
+        say(f"stream, index and mail complete {told:.1f} s after the last answer")
+        found = await ada.cases(q=last)
+        assert [case["number"] for case in found["items"]] == [number]
+
+        events = await recorded(stack.settings, desk.slug)
+        check_record(events, ledger)
+        check_stream(await streamed(stack.settings, desk.slug), events)
+        check_mail(await mailbox(stack.settings, desk.slug), events)
+        assert await runs_of(stack, desk, number) >= 1
+
+        old, fresh = (
+            await latency(desk, connections, number),
+            await latency(desk, connections, await open_case(bob, ledger)),
+        )
+    say(f"one comment: {old * 1000:.0f} ms on this case, {fresh * 1000:.0f} ms on a new one")
+    assert old < NO_SLOWER_THAN * fresh + NOISE_SECONDS
+
+
+async def latency(desk: TestDesk, connections: Connections, number: int) -> float:
+    """Median seconds of one comment after the other."""
+    bob = desk.caller(connections, BOB, experience=Experience())
+    for _ in range(PROBES):
+        await bob.comment(number, new_word())
+    return statistics.median(bob.experience.seconds)
+
+
+async def runs_of(stack: RunningStack, desk: TestDesk, number: int) -> int:
+    """How many runs the case's workflow has had."""
+    client = await Client.connect(stack.settings.temporal_address, namespace=stack.settings.temporal_namespace)
+    case = f'WorkflowId = "{workflow_id(desk.slug, number)}"'
+    return len([run async for run in client.list_workflows(case)])
