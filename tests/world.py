@@ -13,6 +13,7 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper
+from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.api.door import CaseAddress, Door
@@ -119,7 +120,9 @@ def sandboxed() -> SandboxedWorkflowRunner:
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, *, encrypted: bool = True) -> AsyncIterator[World]:
+async def open_world(
+    settings: Settings, *, encrypted: bool = True, runner: WorkflowRunner | None = None
+) -> AsyncIterator[World]:
     """A worker on running servers, and the door to it."""
     client = await connect(settings)
     if not encrypted:
@@ -129,7 +132,7 @@ async def open_world(settings: Settings, *, encrypted: bool = True) -> AsyncIter
     await ensure_search_attributes(client)
     database = Database(settings.database_url)
     recorder = Recorder(database, committed=lambda: None)
-    async with make_worker(client, recorder, sandboxed()):
+    async with make_worker(client, recorder, runner or sandboxed()):
         door = Door(client, database, timeout=20)
         yield World(settings, client, database, door)
         await door.close()

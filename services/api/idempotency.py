@@ -130,8 +130,10 @@ async def claim(database: Database, caller: Caller, request: Once, *, numbered: 
         values = dict(zip(("desk_id", "actor", "key"), where, strict=True))
         written = insert(IdempotencyKey).values(**values, request_hash=request.request_hash, command_id=command_id)
         fresh = await session.scalar(written.on_conflict_do_nothing().returning(IdempotencyKey.command_id))
+        if fresh and not numbered:
+            return Ticket(command_id=command_id, number=None, fresh=True)
         if fresh:
-            number = await _next_number(session, caller) if numbered else None
+            number = await _next_number(session, caller)
             await session.execute(update(IdempotencyKey).filter_by(**values).values(number=number))
             return Ticket(command_id=command_id, number=number, fresh=True)
         row = (await session.scalars(select(IdempotencyKey).filter_by(**values))).one()
@@ -154,11 +156,14 @@ async def keep(database: Database, caller: Caller, request: Once, answer: Answer
         return answer
     where: Mapping[str, Any] = {"desk_id": caller.desk.id, "actor": caller.id, "key": request.key}
     async with database.write() as session:
-        await session.execute(
+        kept = await session.scalar(
             update(IdempotencyKey)
             .filter_by(**where)
             .where(IdempotencyKey.response_status.is_(None))
             .values(response_status=answer.status, response=answer.body)
+            .returning(IdempotencyKey.command_id)
         )
+        if kept:
+            return answer
         row = (await session.scalars(select(IdempotencyKey).filter_by(**where))).one_or_none()
     return (_checked(row, request) if row else None) or answer
