@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import Annotated
 
 from fastapi import Depends
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.answers import Answer
 from services.api.auth import CallerHere
@@ -23,6 +22,7 @@ from services.api.idempotency import Once, OnceHere, claim, keep, kept_answer
 from services.api.problems import Problem, not_found
 from services.api.refusals import refused
 from shared.contracts.workflow import Outcome
+from shared.db.engine import Reader
 from shared.domain.commands import Command
 from shared.domain.decision import decide, overdue
 from shared.domain.lifecycle import Action
@@ -31,7 +31,7 @@ from shared.telemetry import metrics
 
 CONFLICT = 409
 
-Prepare = Callable[[AsyncSession, CaseRecord], Awaitable[Command]]
+Prepare = Callable[[Reader, CaseRecord], Awaitable[Command]]
 """Makes the command, its id left blank; may look things up, and raise a 422 problem."""
 
 Respond = Callable[[CaseRecord, Outcome, str], Awaitable[Answer]]
@@ -136,7 +136,7 @@ async def command_on_case(asking: Asking, number: str, action: Action, prepare: 
         Problem: 403, 404, 422, 503. A refusal is an answer, and kept like one.
     """
     database, caller = asking.context.database, asking.caller
-    async with database.read() as session:
+    async with database.reading() as session:
         record = await find_case(session, caller, number)
         require(caller, action)
         if kept := await kept_answer(session, caller, asking.once):

@@ -15,14 +15,13 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Header, Request
-from sqlalchemy import select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.answers import Answer
 from services.api.callers import Caller
 from services.api.problems import FieldError, Problem, invalid
-from shared.db.engine import Database
+from shared.db.engine import Database, Reader
 from shared.db.models import DeskCounter, IdempotencyKey
 
 KEY_MAX_CHARACTERS = 200
@@ -80,10 +79,15 @@ def _canonical(body: bytes) -> bytes:
         return body
 
 
+_row = IdempotencyKey.__table__.c
+_KEPT = select(_row.request_hash, _row.response_status, _row.response, _row.command_id, _row.number).where(
+    _row.desk_id == bindparam("desk"), _row.actor == bindparam("actor"), _row.key == bindparam("key")
+)
+
 OnceHere = Annotated[Once, Depends(once)]
 
 
-async def kept_answer(session: AsyncSession, caller: Caller, request: Once) -> Answer | None:
+async def kept_answer(session: Reader, caller: Caller, request: Once) -> Answer | None:
     """What the request was answered before, if it was.
 
     Raises:
@@ -91,11 +95,11 @@ async def kept_answer(session: AsyncSession, caller: Caller, request: Once) -> A
     """
     if request.key is None:
         return None
-    row = await session.get(IdempotencyKey, (caller.desk.id, caller.id, request.key))
+    row = (await session.execute(_KEPT, {"desk": caller.desk.id, "actor": caller.id, "key": request.key})).one_or_none()
     return _checked(row, request) if row else None
 
 
-def _checked(row: IdempotencyKey, request: Once) -> Answer | None:
+def _checked(row: IdempotencyKey | Row[*tuple[Any, ...]], request: Once) -> Answer | None:
     if row.request_hash != request.request_hash:
         raise Problem(
             "idempotency_key_reused",
@@ -121,9 +125,11 @@ async def claim(database: Database, caller: Caller, request: Once, *, numbered: 
     Raises:
         Problem: 422 if the key belongs to another request.
     """
+    if request.key is None and not numbered:
+        return Ticket(command_id=uuid.uuid4().hex, number=None, fresh=True)
     async with database.write() as session:
         if request.key is None:
-            number = await _next_number(session, caller) if numbered else None
+            number = await _next_number(session, caller)
             return Ticket(command_id=uuid.uuid4().hex, number=number, fresh=True)
         where = (caller.desk.id, caller.id, request.key)
         command_id = uuid.uuid5(_NAMESPACE, orjson.dumps(where).decode()).hex
@@ -140,7 +146,7 @@ async def claim(database: Database, caller: Caller, request: Once, *, numbered: 
         return _checked(row, request) or Ticket(command_id=row.command_id, number=row.number, fresh=False)
 
 
-async def _next_number(session: AsyncSession, caller: Caller) -> int:
+async def _next_number(session: Reader, caller: Caller) -> int:
     start = insert(DeskCounter).values(desk_id=caller.desk.id, last_number=1)
     count = start.on_conflict_do_update(index_elements=["desk_id"], set_={"last_number": DeskCounter.last_number + 1})
     return (await session.execute(count.returning(DeskCounter.last_number))).scalar_one()
@@ -161,9 +167,9 @@ async def keep(database: Database, caller: Caller, request: Once, answer: Answer
             .filter_by(**where)
             .where(IdempotencyKey.response_status.is_(None))
             .values(response_status=answer.status, response=answer.body)
-            .returning(IdempotencyKey.command_id)
+            .returning(IdempotencyKey.response)
         )
-        if kept:
-            return answer
+        if kept is not None:
+            return Answer(answer.status, kept)  # as Postgres orders its fields: every repetition gets the same bytes
         row = (await session.scalars(select(IdempotencyKey).filter_by(**where))).one_or_none()
     return (_checked(row, request) if row else None) or answer

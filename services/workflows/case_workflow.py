@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         SEEN_LIMIT,
         SIGNALS,
         UNRECORDABLE,
+        Applied,
         CaseRun,
         ExecuteAnswer,
         ExecuteRequest,
@@ -56,8 +57,8 @@ class _Entry:
     outcome: Outcome | None = None
     rejected_signal: RecordRejection | None = None
 
-    def accept(self, seq: int) -> None:
-        self.outcome = Outcome(command_id=self.command_id, accepted=True, seq=seq)
+    def accept(self, applied: Applied) -> None:
+        self.outcome = Outcome(command_id=self.command_id, accepted=True, seq=applied.seq, at=applied.at)
 
     def refuse(self, refusal: Refusal) -> None:
         ended = refusal.window_ended_at
@@ -78,8 +79,9 @@ class _Draft:
     state: CaseState | None
     events: list[Event]
     traceparents: dict[str, str]
-    applied: dict[str, int]
+    applied: dict[str, Applied]
     refused: dict[_Entry, Refusal]
+    at: datetime
 
 
 @workflow.defn(name=CASE_WORKFLOW)
@@ -195,7 +197,7 @@ class CaseWorkflow:
         self._commit(draft, batch)
 
     def _decide_all(self, batch: list[_Entry]) -> _Draft:
-        draft = _Draft(state=self._case.state, events=[], traceparents={}, applied={}, refused={})
+        draft = _Draft(state=self._case.state, events=[], traceparents={}, applied={}, refused={}, at=self._now())
         self._decide_what_is_due(draft)
         for entry in batch:
             refusal = self._decide_one(entry, draft)
@@ -219,18 +221,19 @@ class CaseWorkflow:
         return refusal
 
     def _decide_what_is_due(self, draft: _Draft) -> None:
-        if due := overdue(draft.state, self._now()):
+        if due := overdue(draft.state, draft.at):
             self._decide(due, draft)
 
     def _decide(self, command: Command, draft: _Draft) -> Refusal | None:
-        decided = decide(draft.state, self._case.policy, command, self._now())
+        decided = decide(draft.state, self._case.policy, command, draft.at)
         if isinstance(decided, Refusal):
             return decided
         for event in decided:
             draft.state = evolve(draft.state, event)
         draft.events.extend(decided)
         if draft.state is not None:
-            draft.applied[command.command_id] = decided[0].seq if decided else draft.state.seq
+            seq = decided[0].seq if decided else draft.state.seq
+            draft.applied[command.command_id] = Applied(seq=seq, at=draft.at)
         return None
 
     async def _record(self, draft: _Draft) -> RecordAnswer:

@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from shared.contracts.events import STATES, details
-from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, RecordAnswer, RecordRequest, WindowEnd
+from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, Applied, RecordAnswer, RecordRequest, WindowEnd
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
 from shared.db.models import Attachment, Base, Case, CaseEvent, Desk
@@ -141,14 +141,14 @@ async def _record(
 async def _ahead(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> Ahead:
     stored = await connection.scalar(select(Case.state).where(Case.id == case_id))
     applied = await connection.execute(
-        select(CaseEvent.command_id, CaseEvent.seq).where(
+        select(CaseEvent.command_id, CaseEvent.seq, CaseEvent.at).where(
             CaseEvent.case_id == case_id,
             CaseEvent.command_id.in_({event.command_id for event in events}),
             CaseEvent.part == 0,
         )
     )
     state = STATES.validate_python(stored) if stored is not None else None
-    ahead = Ahead(state=state, applied={row.command_id: row.seq for row in applied})
+    ahead = Ahead(state=state, applied={row.command_id: Applied(seq=row.seq, at=row.at) for row in applied})
     if not ahead.applied and (state.seq if state else 0) == events[0].seq - 1:
         raise ApplicationError("the record refuses these events", type=UNRECORDABLE, non_retryable=True)
     return ahead

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, get_args
 
@@ -52,6 +53,14 @@ def workflow_id(desk: str, number: int) -> str:
 
 
 @dataclass(kw_only=True)
+class Applied:
+    """What a command led to: the number and the time of its first event."""
+
+    seq: int
+    at: datetime
+
+
+@dataclass(kw_only=True)
 class CaseRun:
     """All that a case's workflow knows; input of its first run and of every run after it.
 
@@ -62,7 +71,7 @@ class CaseRun:
         policy: the desk's policy, pinned when the case opened.
         policy_version: that policy's version.
         state: the case as recorded, None before it is opened.
-        seen: commands applied lately, command id to the seq they led to, oldest first.
+        seen: commands applied lately, by command id, oldest first.
         clock_offset: seconds by which the case's clock is ahead of the one the workflow started with; development only.
     """
 
@@ -72,7 +81,7 @@ class CaseRun:
     policy: Policy
     policy_version: int
     state: CaseState | None = None
-    seen: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, Applied] = field(default_factory=dict)
     clock_offset: float = 0.0
 
 
@@ -85,11 +94,12 @@ class ExecuteRequest:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of one command: recorded as event ``seq``, or refused."""
+    """What became of one command: recorded as event ``seq`` of time ``at``, or refused."""
 
     command_id: str
     accepted: bool
     seq: int | None = None
+    at: datetime | None = None
     code: str | None = None
     detail: str | None = None
     fields: tuple[str, ...] = ()
@@ -148,7 +158,7 @@ class Ahead:
     """The record's own state, to be taken over, and which of the batch's commands it holds already."""
 
     state: CaseState | None
-    applied: dict[str, int]
+    applied: dict[str, Applied]
 
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="name")])

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.events import STATES
-from shared.contracts.workflow import SEEN_LIMIT, CaseRun
+from shared.contracts.workflow import SEEN_LIMIT, Applied, CaseRun
 from shared.db.models import Case, CaseEvent, Desk
 from shared.domain.policy import Policy
 
@@ -25,7 +25,7 @@ async def load_run(session: AsyncSession, case_id: uuid.UUID) -> CaseRun | None:
         return None
     case, desk = row
     latest = await session.execute(
-        select(CaseEvent.command_id, CaseEvent.seq)
+        select(CaseEvent.command_id, CaseEvent.seq, CaseEvent.at)
         .where(CaseEvent.case_id == case_id, CaseEvent.part == 0)
         .order_by(CaseEvent.seq.desc())
         .limit(SEEN_LIMIT)
@@ -37,6 +37,6 @@ async def load_run(session: AsyncSession, case_id: uuid.UUID) -> CaseRun | None:
         policy=POLICIES.validate_python(case.policy),
         policy_version=case.policy_version,
         state=STATES.validate_python(case.state),
-        seen=dict(reversed([(command_id, seq) for command_id, seq in latest])),
+        seen={row.command_id: Applied(seq=row.seq, at=row.at) for row in reversed(latest.all())},
         clock_offset=case.clock_offset.total_seconds(),
     )

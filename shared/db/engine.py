@@ -31,6 +31,10 @@ def driver_url(url: str) -> str:
     return f"postgresql+asyncpg://{rest}"
 
 
+Reader = AsyncConnection | AsyncSession
+"""What statements that read columns can be executed on."""
+
+
 class Database:
     """Two pools of connections: one for reading, without transactions, one for writing.
 
@@ -55,6 +59,12 @@ class Database:
         """A session for reading: each statement stands on its own."""
         async with _turn(self._readers_line), self._reading() as session:
             yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """As ``read``, for statements on columns alone: a session's bookkeeping costs more than they do."""
+        async with _turn(self._readers_line), self.readers.connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.actions import schemas
 from services.api.answers import Answer
@@ -18,6 +17,7 @@ from services.api.cases.schemas import CaseOut
 from services.api.commands import Asking, AskingHere, command_on_case
 from services.api.problems import FieldError, documented, invalid
 from shared.contracts.workflow import Outcome
+from shared.db.engine import Reader
 from shared.db.models import Person, Staff
 from shared.domain import commands as c
 from shared.domain.case import Survey
@@ -25,13 +25,13 @@ from shared.domain.lifecycle import Action
 
 router = APIRouter(prefix="/cases/{number}", tags=["actions"], responses=documented(401, 403, 404, 409, 413, 422, 503))
 
-_Check = Callable[[AsyncSession], Awaitable[None]]
+_Check = Callable[[Reader], Awaitable[None]]
 
 
 async def _act(
     asking: Asking, number: str, action: Action, command: c.Command, check: _Check | None = None
 ) -> JSONResponse:
-    async def prepare(session: AsyncSession, _record: CaseRecord) -> c.Command:
+    async def prepare(session: Reader, _record: CaseRecord) -> c.Command:
         if check:
             await check(session)
         return command
@@ -46,7 +46,7 @@ async def _act(
 async def assign(number: CaseNumber, form: schemas.Assign, asking: AskingHere) -> JSONResponse:
     """Give the case to a member of the desk's staff, or with null to nobody. Staff only."""
 
-    async def check(session: AsyncSession) -> None:
+    async def check(session: Reader) -> None:
         await _must_be_staff(session, asking.caller, form.assignee)
 
     command = c.Assign(command_id="", actor=asking.caller.actor, assignee=form.assignee)
@@ -116,7 +116,7 @@ async def survey(number: CaseNumber, form: schemas.Survey, asking: AskingHere) -
     return await _act(asking, number, Action.SURVEY, command)
 
 
-async def _must_be_staff(session: AsyncSession, caller: Caller, assignee: str | None) -> None:
+async def _must_be_staff(session: Reader, caller: Caller, assignee: str | None) -> None:
     query = select(Person.email).join(Staff, Staff.person_id == Person.id).where(Staff.desk_id == caller.desk.id)
     staff = (await session.scalars(query.order_by(Person.email))).all()
     if assignee is not None and assignee not in staff:

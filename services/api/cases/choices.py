@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.callers import Caller, DeskView
 from services.api.problems import FieldError
+from shared.db.engine import Reader
 from shared.db.models import Account, AccountMember, Attachment, Person
 
 _SHOWN = 50
@@ -27,7 +27,7 @@ class AccountView:
     members: frozenset[str]
 
 
-async def load_accounts(session: AsyncSession, desk: DeskView, keys: Collection[str]) -> dict[str, AccountView]:
+async def load_accounts(session: Reader, desk: DeskView, keys: Collection[str]) -> dict[str, AccountView]:
     """Those of the desk's accounts that have these keys."""
     query = (
         select(Account.key, Account.environments, Person.email)
@@ -42,7 +42,7 @@ async def load_accounts(session: AsyncSession, desk: DeskView, keys: Collection[
 
 
 async def possible_accounts(
-    session: AsyncSession, caller: Caller, account: str | None, contact: str | None
+    session: Reader, caller: Caller, account: str | None, contact: str | None
 ) -> dict[str, AccountView]:
     """The accounts that a case of the caller's may belong to: for customers theirs, for others the one they mean."""
     if caller.is_customer:
@@ -56,7 +56,7 @@ async def possible_accounts(
     return await load_accounts(session, caller.desk, keys.all())
 
 
-async def account_keys(session: AsyncSession, desk: DeskView) -> list[str]:
+async def account_keys(session: Reader, desk: DeskView) -> list[str]:
     """Keys to name in an error."""
     query = select(Account.key).where(Account.desk_id == desk.id).order_by(Account.key)
     return list(await session.scalars(query.limit(_SHOWN)))
@@ -101,7 +101,7 @@ def check_contact(caller: Caller, accounts: Collection[AccountView], contact: st
     )
 
 
-async def check_attachments(session: AsyncSession, caller: Caller, ids: Sequence[uuid.UUID]) -> list[FieldError]:
+async def check_attachments(session: Reader, caller: Caller, ids: Sequence[uuid.UUID]) -> list[FieldError]:
     """Files must have been uploaded by the caller and belong to no case yet."""
     if not ids:
         return []

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from services.api.callers import Caller
 from services.api.cases.choices import check_contact, check_environment, check_lists, load_accounts
 from services.api.cases.records import CaseRecord
 from services.api.cases.schemas import CaseChanges
 from services.api.problems import FieldError, invalid
+from shared.db.engine import Reader
 from shared.domain.commands import Edit
 
 
-async def prepare_edit(session: AsyncSession, caller: Caller, record: CaseRecord, form: CaseChanges) -> Edit:
+async def prepare_edit(session: Reader, caller: Caller, record: CaseRecord, form: CaseChanges) -> Edit:
     """Check the changes against the desk's lists and the case's account.
 
     Returns:

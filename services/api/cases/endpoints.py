@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.answers import Answer, Json
 from services.api.auth import CallerHere
@@ -22,6 +21,7 @@ from services.api.commands import Asking, AskingHere, command_on_case
 from services.api.context import Ctx
 from services.api.problems import documented
 from shared.contracts.workflow import Outcome
+from shared.db.engine import Reader
 from shared.domain.commands import Edit
 from shared.domain.lifecycle import Action
 
@@ -68,7 +68,7 @@ async def get_case(number: CaseNumber, caller: CallerHere, context: Ctx) -> JSON
 async def patch_case(number: CaseNumber, form: CaseChanges, asking: AskingHere) -> JSONResponse:
     """Change fields of a case; null empties one."""
 
-    async def prepare(session: AsyncSession, record: CaseRecord) -> Edit:
+    async def prepare(session: Reader, record: CaseRecord) -> Edit:
         return await prepare_edit(session, asking.caller, record, form)
 
     async def respond(record: CaseRecord, outcome: Outcome, command_id: str) -> Answer:

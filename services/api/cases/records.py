@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ARRAY, Integer, Row, any_, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.callers import Caller
 from services.api.problems import Problem, not_found
 from services.api.visibility import SEEN, seen_by
 from shared.contracts.events import STATES
 from shared.db.cases import POLICIES
+from shared.db.engine import Reader
 from shared.db.models import Case, Person
 from shared.domain.case import CaseState
 from shared.domain.policy import Policy
@@ -42,7 +42,7 @@ class CaseRecord:
         return datetime.now(UTC) + self.clock_offset
 
 
-async def find_case(session: AsyncSession, caller: Caller, number: str | int) -> CaseRecord:
+async def find_case(session: Reader, caller: Caller, number: str | int) -> CaseRecord:
     """A case that the caller may see.
 
     Args:
@@ -72,7 +72,7 @@ _FIND = select(
 ).where(_row.desk_id == bindparam("desk"), _row.number == any_(bindparam("numbers", type_=ARRAY(Integer))), SEEN)
 
 
-async def find_cases(session: AsyncSession, caller: Caller, numbers: Collection[int]) -> list[CaseRecord]:
+async def find_cases(session: Reader, caller: Caller, numbers: Collection[int]) -> list[CaseRecord]:
     """Those of the cases that the caller may see, in the order of ``numbers``."""
     wanted = {"desk": caller.desk.id, "numbers": [number for number in numbers if number < 2**31]}
     found = await session.execute(_FIND, wanted | seen_by(caller.viewer))
@@ -92,7 +92,7 @@ def _case_record(row: Row[*tuple[Any, ...]]) -> CaseRecord:
     )
 
 
-async def names_of(session: AsyncSession, records: Iterable[CaseRecord]) -> dict[str, str]:
+async def names_of(session: Reader, records: Iterable[CaseRecord]) -> dict[str, str]:
     """Names of the people on these cases, by address; those we know."""
     addresses = {
         address

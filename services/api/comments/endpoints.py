@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.answers import Answer
 from services.api.callers import Caller
@@ -13,10 +14,11 @@ from services.api.cases.endpoints import CaseNumber
 from services.api.cases.records import CaseRecord
 from services.api.commands import AskingHere, command_on_case
 from services.api.comments.schemas import NewComment
-from services.api.events.records import event_of_command, hidden_from, kind_of
+from services.api.events.records import event_as_told, event_of_command, hidden_from, kind_of
 from services.api.events.schemas import EventOut
 from services.api.problems import FieldError, documented, invalid
 from shared.contracts.workflow import Outcome
+from shared.db.engine import Reader
 from shared.domain.commands import Comment
 from shared.domain.decision import action_of
 
@@ -34,15 +36,17 @@ async def post_comment(number: CaseNumber, form: NewComment, asking: AskingHere)
     caller = asking.caller
     command = _command(caller, form)
 
-    async def prepare(session: AsyncSession, record: CaseRecord) -> Comment:
+    async def prepare(session: Reader, record: CaseRecord) -> Comment:
         errors = await check_attachments(session, caller, form.attachments)
         errors += await _check_reply(session, caller, record, form)
         if errors:
             raise invalid(*errors)
         return command
 
-    async def respond(record: CaseRecord, _outcome: Outcome, command_id: str) -> Answer:
-        async with asking.context.database.read() as session:
+    async def respond(record: CaseRecord, outcome: Outcome, command_id: str) -> Answer:
+        if told := event_as_told(record, replace(command, command_id=command_id), outcome):
+            return Answer(201, told)
+        async with asking.context.database.reading() as session:
             event = await event_of_command(session, record.id, command_id)
         if event is None:
             raise RuntimeError(f"accepted command {command_id} left no event")
@@ -72,7 +76,7 @@ def _command(caller: Caller, form: NewComment) -> Comment:
     )
 
 
-async def _check_reply(session: AsyncSession, caller: Caller, record: CaseRecord, form: NewComment) -> list[FieldError]:
+async def _check_reply(session: Reader, caller: Caller, record: CaseRecord, form: NewComment) -> list[FieldError]:
     """A reply answers something that its readers can see."""
     if form.in_reply_to is None:
         return []

@@ -6,12 +6,18 @@ import uuid
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.answers import rfc3339
 from services.api.callers import Caller
+from services.api.cases.records import CaseRecord
+from shared.contracts.events import details
+from shared.contracts.workflow import Outcome
+from shared.db.engine import Reader
 from shared.db.models import CaseEvent
-from shared.domain.events import STAFF_ONLY
+from shared.domain.commands import Comment
+from shared.domain.decision import decide
+from shared.domain.events import STAFF_ONLY, Commented, Noted
+from shared.domain.refusals import Refusal
 
 _row = CaseEvent.__table__.c
 _EVENTS = select(_row.seq, _row.kind, _row.at, _row.actor, _row.command, _row.part, _row.data)
@@ -33,20 +39,38 @@ def _shown_to(caller: Caller) -> ColumnElement[bool]:
 
 
 async def read_events(
-    session: AsyncSession, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
+    session: Reader, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
 ) -> list[dict[str, Any]]:
     """Events after ``after_seq`` in order, at most ``limit``, as they go out."""
     query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
     return [event_out(row) for row in await session.execute(query.order_by(CaseEvent.seq).limit(limit))]
 
 
-async def event_of_command(session: AsyncSession, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:
+async def event_of_command(session: Reader, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:
     """The first event that a command caused, as it goes out."""
     row = (await session.execute(_OF_COMMAND, {"case": case_id, "command": command_id})).one_or_none()
     return event_out(row) if row else None
 
 
-async def kind_of(session: AsyncSession, case_id: uuid.UUID, seq: int) -> str | None:
+def event_as_told(record: CaseRecord, comment: Comment, outcome: Outcome) -> dict[str, Any] | None:
+    """The event that a comment became, known without reading it back: the machine decides the same words again.
+
+    Returns:
+        None if it has to be read: a comment whose first event is more than its words, or one that the machine would
+        not take again.
+    """
+    if outcome.at is None:
+        return None
+    decided = decide(record.state, record.policy, comment, outcome.at)
+    if isinstance(decided, Refusal) or not decided or not isinstance(decided[0], Commented | Noted):
+        return None
+    event = decided[0]
+    actor = {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
+    common = {"seq": outcome.seq, "kind": event.kind, "at": rfc3339(event.at), "actor": actor}
+    return {**common, "command": event.command, "part": event.part, **details(event)}
+
+
+async def kind_of(session: Reader, case_id: uuid.UUID, seq: int) -> str | None:
     """What kind event ``seq`` of the case is; None if there is none."""
     query = select(CaseEvent.kind).where(CaseEvent.case_id == case_id, CaseEvent.seq == seq)
     return (await session.scalars(query)).one_or_none()
