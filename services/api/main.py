@@ -7,6 +7,7 @@ import socket
 import uvicorn
 
 from services.api.app import create_app
+from shared.processes import spare_the_collector
 from shared.settings import Settings
 from shared.telemetry import setup
 
@@ -45,6 +46,7 @@ def run(settings: Settings) -> None:
         timeout_keep_alive=30,
         backlog=2048,
     )
+    spare_the_collector()
     try:
         _Server(config).run()
     finally:

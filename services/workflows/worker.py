@@ -17,6 +17,7 @@ from shared.contracts.workflow import TASK_QUEUE
 from shared.db.engine import Database
 from shared.messaging import Bus
 from shared.messaging import connect as connect_to_nats
+from shared.processes import spare_the_collector
 from shared.settings import Settings
 from shared.telemetry import get_logger, serve_health, setup
 from shared.temporal import connect, ensure_search_attributes
@@ -91,6 +92,7 @@ async def _work(settings: Settings, client: Client, database: Database, stopped:
         asyncio.TaskGroup() as tasks,
     ):
         side_tasks = [tasks.create_task(waker.run()), tasks.create_task(_relay(settings))]
+        spare_the_collector()
         _log.info("ready")
         await stopped.wait()
         for task in side_tasks:
