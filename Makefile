@@ -30,7 +30,7 @@ up: $(ANY)
 	@exec $(BIN)/casebound up
 
 test: $(DEV)
-	@$(BIN)/pytest tests --ignore=tests/chaos --ignore=$(LOAD) -n 2 --dist loadscope
+	@$(BIN)/pytest tests --ignore=tests/chaos --ignore=$(LOAD) -n 2 --dist loadfile
 	$(BIN)/pytest $(LOAD) -n 0
 
 # Rates and latencies mean something only while nothing else runs.

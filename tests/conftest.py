@@ -1,4 +1,4 @@
-"""Fixtures around the embedded stack. Every pytest-xdist worker has its own; nothing is shared between workers."""
+"""Fixtures around the embedded stack. Nothing is shared between pytest-xdist workers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,12 @@ def stack() -> Iterator[RunningStack]:
             running.stop()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def servers() -> AsyncIterator[Settings]:
-    """Postgres (migrated), NATS and Temporal alone, for tests that run a service in their own process."""
+    """Postgres (migrated), NATS and Temporal alone, for tests that run a service in their own process.
+
+    New for each file: a worker, a notifier or an index of one would go on to live on what the next one does.
+    """
     with stack_directory() as directory:
         async with running_servers(DataDir(directory), Quiet()) as settings:
             yield settings

@@ -8,7 +8,7 @@ from shared.settings import Settings
 from tests.world import World, open_world
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(servers: Settings) -> AsyncIterator[World]:
     async with open_world(servers) as opened:
         yield opened
