@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -64,6 +65,13 @@ class CaseInTest:
 
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.events()]
+
+    async def becomes(self, condition: Callable[[Case], bool]) -> Case:
+        """Wait for what a timer does: one that ends at the very moment of arrival fires just after it."""
+        async with asyncio.timeout(10):
+            while not condition(row := await self.row()):
+                await asyncio.sleep(0.02)
+        return row
 
     async def fast_forward(self, duration: timedelta) -> None:
         await TimeSkipper(self.world.client).fast_forward(self.handle, duration)

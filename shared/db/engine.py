@@ -17,6 +17,8 @@ IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it lives before it is used; to ask each time would cost as much as
 many a query."""
 _PATIENCE_SECONDS = 10
+READ_ONLY = {"default_transaction_read_only": "on"}
+"""For reading, where nothing is rolled back at the end: a statement that writes fails instead of being kept."""
 
 
 def _dumps(value: Any) -> str:
@@ -45,7 +47,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.readers = _engine(url, pool_size, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        self.readers = _engine(url, pool_size, READ_ONLY, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
         self.writers = _engine(url, pool_size)
         self._reading = async_sessionmaker(self.readers, expire_on_commit=False, autoflush=False)
         self._writing = async_sessionmaker(self.writers, expire_on_commit=False, autoflush=False)
@@ -56,7 +58,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading: each statement stands on its own."""
+        """A session for reading: each statement stands on its own, and one that writes is refused."""
         async with _turn(self._readers_line), self._reading() as session:
             yield session
 
@@ -94,7 +96,7 @@ async def _turn(line: asyncio.Semaphore) -> AsyncIterator[None]:
         line.release()
 
 
-def _engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
+def _engine(url: str, pool_size: int, server_settings: dict[str, str] | None = None, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         driver_url(url),
         pool_size=pool_size,
@@ -102,7 +104,7 @@ def _engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
         pool_timeout=_PATIENCE_SECONDS,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
-        connect_args={"timeout": 5, "command_timeout": 30},
+        connect_args={"timeout": 5, "command_timeout": 30, "server_settings": server_settings or {}},
         **options,
     )
     _ask_idle_connections(engine)

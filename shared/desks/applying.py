@@ -62,11 +62,12 @@ def apply_file(settings: Settings, path: Path, dry_run: bool = False) -> list[st
 
 async def apply(database: Database, desk_file: DeskFile, dry_run: bool = False) -> list[str]:
     """As ``apply_file``, for a file that has been read."""
-    door = database.read if dry_run else database.write
-    async with door() as session:
+    async with database.write() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         application = _Application(session, desk_file)
         await application.run()
+        if dry_run:
+            await session.rollback()
     changed = any(line[0] in "+~-" for line in application.lines)
     return application.lines if changed else [*application.lines, NOTHING]
 

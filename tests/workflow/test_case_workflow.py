@@ -44,12 +44,11 @@ async def test_standard_3_silence_closes_and_the_reopen_window_seals(world: Worl
     await case.fast_forward(ends_at - datetime.now(UTC) - timedelta(seconds=5))
     assert (await case.row()).status == "resolved"
     await case.fast_forward(timedelta(seconds=6))
-    closed = await case.row()
-    assert closed.status == "closed"
+    closed = await case.becomes(lambda row: row.status == "closed")
     assert datetime.fromisoformat(closed.state["closed_at"]) >= ends_at
     await case.fast_forward(timedelta(days=30))
-    sealed = await case.row()
-    assert sealed.state["sealed"] is True
+    sealed = await case.becomes(lambda row: row.state["sealed"] is True)
+    await case.handle.result()
     description = await case.handle.describe()
     assert description.status is WorkflowExecutionStatus.COMPLETED
     refused = await case.do(c.Reopen(command_id=command_id(), actor=BOB, reason="Smoke again"))
