@@ -9,8 +9,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -29,10 +31,8 @@ from shared.domain.refusals import Refusal
 from shared.holiday_lists import build_calendar
 from shared.telemetry import current_traceparent, span
 
-_PASSING = (InterfaceError, InternalError, OperationalError, ProgrammingError, OSError, TimeoutError)
-"""Troubles of the database or of its schema, which end by themselves; anything else lies in what is to be recorded."""
-
-
+_DATA_EXCEPTION = "22"
+"""Class of the SQLSTATEs that say that a value can't be stored."""
 _SAME_IN_STATE = (
     "seq",
     "subject",
@@ -96,12 +96,26 @@ class Recorder:
         except (_RecordIsAheadError, IntegrityError):
             async with self._database.transaction() as connection:
                 return RecordAnswer(ahead=await _ahead(connection, case_id, request.events))
-        except _PASSING:
-            raise
         except Exception as error:
+            if not lies_in_what_is_recorded(error):
+                raise
             raise ApplicationError(repr(error), type=UNRECORDABLE, non_retryable=True) from error
         self._committed()
         return answer
+
+
+def lies_in_what_is_recorded(error: Exception) -> bool:
+    """Whether trying again would not help; troubles of the database or of its schema end by themselves.
+
+    Args:
+        error: as SQLAlchemy wraps it, or as the driver raised it, which it does when it can't connect.
+    """
+    driver = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(driver, asyncpg.PostgresError):
+        return (driver.sqlstate or "").startswith(_DATA_EXCEPTION)
+    if isinstance(driver, asyncpg.InterfaceError):
+        return isinstance(driver, ValueError)
+    return not isinstance(driver, OSError | TimeoutError | PoolTimeoutError | DBAPIError | None)
 
 
 @contextmanager
