@@ -103,7 +103,7 @@ def desk_apply(
             changes = apply_file(_settings(data_dir), file, dry_run)
         except DeskFileError as error:
             _fail(str(error))
-        for line in changes or ["Nothing to change."]:
+        for line in changes:
             typer.echo(line)
 
 

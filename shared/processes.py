@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
 
 ALLOCATIONS_PER_COLLECTION = 50_000
 
@@ -15,3 +17,11 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION, 20, 20)
+
+
+def set_by_signal() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets, for a service to stop in its own order. Call inside the event loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

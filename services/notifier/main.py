@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
@@ -20,6 +19,7 @@ from shared import telemetry
 from shared.db.engine import Database
 from shared.db.models import Delivery
 from shared.messaging import Bus, collect_dead_letters, connect, ensure_topology
+from shared.processes import set_by_signal
 from shared.settings import Settings
 from shared.telemetry.instrument import instrument_engine
 
@@ -41,10 +41,7 @@ def run(settings: Settings) -> None:
 
 
 async def _until_signal(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(settings, stop)
+    await serve(settings, set_by_signal())
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Collection
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -23,6 +22,7 @@ from services.search.source import read_cases
 from shared import telemetry
 from shared.db.engine import Database
 from shared.messaging import Bus, connect, ensure_topology
+from shared.processes import set_by_signal
 from shared.settings import Settings
 from shared.telemetry.instrument import instrument_engine
 
@@ -49,10 +49,7 @@ def run(settings: Settings) -> None:
 
 
 async def _until_signal(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(settings, stop)
+    await serve(settings, set_by_signal())
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -17,7 +16,7 @@ from shared.contracts.workflow import TASK_QUEUE
 from shared.db.engine import Database
 from shared.messaging import Bus
 from shared.messaging import connect as connect_to_nats
-from shared.processes import spare_the_collector
+from shared.processes import set_by_signal, spare_the_collector
 from shared.settings import Settings
 from shared.telemetry import get_logger, serve_health, setup
 from shared.temporal import connect, ensure_search_attributes
@@ -56,9 +55,7 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     telemetry = setup("worker", settings)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped = set_by_signal()
     database = Database(settings.database_url, pool_size=20)
     try:
         client = await _connected(settings, stopped)
