@@ -132,11 +132,12 @@ async def _bound(consumer: _Consumer) -> AsyncIterator[Pull]:
 
 async def _ensure_consumer(consumer: _Consumer) -> None:
     try:
-        await consumer.bus.js.add_consumer(consumer.stream, _config(consumer))
+        info = await consumer.bus.js.add_consumer(consumer.stream, _config(consumer))
     except NotFoundError:
         # Somebody emptied the server's store; the streams come back empty and are filled again from Postgres.
         await ensure_topology(consumer.bus)
-        await consumer.bus.js.add_consumer(consumer.stream, _config(consumer))
+        info = await consumer.bus.js.add_consumer(consumer.stream, _config(consumer))
+    consumer_pending.labels(consumer.durable).set(info.num_pending or 0)
 
 
 def _config(consumer: _Consumer) -> ConsumerConfig:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -61,31 +62,35 @@ async def test_a_restart_goes_on_where_it_stopped(world: World, tmp_path: Path) 
 async def test_a_killed_service_comes_back_with_everything(world: World, tmp_path: Path) -> None:
     desk = await world.add_desk()
     directory = tmp_path / "index"
-    process = await start_process(world, directory)
-    await answering(world)
-    await world.add([one_case(desk, 1)])
-    await world.until_found(desk, "", 1)
-    name = copy_name(directory)
-    cases = [one_case(desk, number) for number in range(2, 60)]
-    adding = asyncio.create_task(world.add(cases))
-    await eventually(lambda: _some(world, desk))
-    process.kill()
-    await process.wait()
-    await adding
+    async with running(world, directory) as process:
+        await world.add([one_case(desk, 1)])
+        await world.until_found(desk, "", 1)
+        name = copy_name(directory)
+        cases = [one_case(desk, number) for number in range(2, 60)]
+        adding = asyncio.create_task(world.add(cases))
+        await eventually(lambda: _some(world, desk))
+        process.kill()
+        await process.wait()
+        await adding
     port = free_port()
-    process = await start_process(world, directory, CASEBOUND_METRICS_PORT=str(port))
-    await answering(world)
-    await world.until_found(desk, "", 59)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with (
+        running(world, directory, CASEBOUND_METRICS_PORT=str(port)) as process,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        await world.until_found(desk, "", 59)
         assert (await client.get("/readyz")).status_code == 200
-        assert "casebound_consumer_pending{" in (await client.get("/metrics")).text
-    assert copy_name(directory) == name
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+        await eventually(lambda: _measures_pending(client))
+        assert copy_name(directory) == name
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
 
 
 async def _some(world: World, desk: str) -> bool:
     return (await world.find(desk)).total > 1
+
+
+async def _measures_pending(client: httpx.AsyncClient) -> bool:
+    return "casebound_consumer_pending{" in (await client.get("/metrics")).text
 
 
 def free_port() -> int:
@@ -93,7 +98,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-async def start_process(world: World, directory: Path, **more: str) -> asyncio.subprocess.Process:
+@asynccontextmanager
+async def running(world: World, directory: Path, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The search service as a process, from its first answer on; gone afterwards, whatever happens."""
     settings = {
         "CASEBOUND_DATABASE_URL": world.settings.database_url,
         "CASEBOUND_NATS_URL": world.settings.nats_url,
@@ -101,7 +108,14 @@ async def start_process(world: World, directory: Path, **more: str) -> asyncio.s
         "CASEBOUND_DATA_DIR": str(directory.parent),
     }
     program = "from shared.settings import load_settings; from services.search.main import run; run(load_settings())"
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=os.environ | settings | more)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=os.environ | settings | more)
+    try:
+        await answering(world)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def test_an_index_whose_consumer_is_gone_is_built_anew(world: World, tmp_path: Path) -> None:
