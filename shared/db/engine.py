@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import orjson
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from shared.db.roles import Role
 
 IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it lives before it is used; to ask each time would cost as much as
@@ -42,13 +44,15 @@ class Database:
 
     Args:
         url: ``postgresql://user:password@host:port/name``.
+        role: whose rights every connection has.
         pool_size: connections at most in each pool; whoever comes when all are busy waits in line, for ten seconds
             at most, and then gets a ``TimeoutError``.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.readers = _engine(url, pool_size, READ_ONLY, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
-        self.writers = _engine(url, pool_size)
+    def __init__(self, url: str, *, role: Role = Role.SERVICE, pool_size: int = 10) -> None:
+        settings = role.settings | READ_ONLY
+        self.readers = _engine(url, pool_size, settings, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        self.writers = _engine(url, pool_size, role.settings)
         self._reading = async_sessionmaker(self.readers, expire_on_commit=False, autoflush=False)
         self._writing = async_sessionmaker(self.writers, expire_on_commit=False, autoflush=False)
         # SQLAlchemy's pool serves whoever comes just when a connection is given back before those who wait for one,
@@ -59,26 +63,32 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session for reading: each statement stands on its own, and one that writes is refused."""
-        async with _turn(self._readers_line), self._reading() as session:
+        async with self._turn_to_read(), self._reading() as session:
             yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """As ``read``, for statements on columns alone: a session's bookkeeping costs more than they do."""
-        async with _turn(self._readers_line), self.readers.connect() as connection:
+        async with self._turn_to_read(), self.readers.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session whose changes are committed together when the block ends, or not at all if it raises."""
-        async with _turn(self._writers_line), self._writing.begin() as session:
+        async with self._turn_to_write(), self._writing.begin() as session:
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """As ``write``, for statements on tables alone: a session's bookkeeping costs more than they do."""
-        async with _turn(self._writers_line), self.writers.begin() as connection:
+        async with self._turn_to_write(), self.writers.begin() as connection:
             yield connection
+
+    def _turn_to_read(self) -> AbstractAsyncContextManager[None]:
+        return _turn(self._readers_line)
+
+    def _turn_to_write(self) -> AbstractAsyncContextManager[None]:
+        return _turn(self._writers_line)
 
     async def close(self) -> None:
         """Give all connections back."""
@@ -96,7 +106,7 @@ async def _turn(line: asyncio.Semaphore) -> AsyncIterator[None]:
         line.release()
 
 
-def _engine(url: str, pool_size: int, server_settings: dict[str, str] | None = None, **options: Any) -> AsyncEngine:
+def _engine(url: str, pool_size: int, server_settings: dict[str, str], **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         driver_url(url),
         pool_size=pool_size,
@@ -104,7 +114,7 @@ def _engine(url: str, pool_size: int, server_settings: dict[str, str] | None = N
         pool_timeout=_PATIENCE_SECONDS,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
-        connect_args={"timeout": 5, "command_timeout": 30, "server_settings": server_settings or {}},
+        connect_args={"timeout": 5, "command_timeout": 30, "server_settings": server_settings},
         **options,
     )
     _ask_idle_connections(engine)

@@ -162,6 +162,13 @@ class Webhook(Base):
     url: Mapped[str]
     events: Mapped[list[str]]
     secret: Mapped[str]
+    disabled_at: Mapped[datetime | None]
+    """When its receiver said that it is gone; a test that arrives clears it."""
+    busy_until: Mapped[datetime | None]
+    """Until then one process is sending to it; past if that process has died."""
+    last_success_at: Mapped[datetime | None]
+    last_failure_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
 
 
 class Case(Base):
@@ -195,7 +202,10 @@ class Case(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     clock_offset: Mapped[timedelta] = mapped_column(server_default=text("'0'"))
-    """How far ``casebound fast-forward`` has moved this case's clock; zero outside development."""
+    """How far ``casebound fast-forward`` has moved this case's clock; below zero where it was opened in the past.
+
+    Zero outside development.
+    """
 
 
 class CaseEvent(Base):
@@ -228,20 +238,54 @@ class CaseEvent(Base):
 
 
 class Attachment(Base):
-    """An uploaded file. It belongs to a case once an event names it."""
+    """An uploaded file. It belongs to a case once an event names it; its content is the object of ``object_name``."""
 
     __tablename__ = "attachment"
+    __table_args__ = (
+        Index("ix_attachment_unattached", "created_at", postgresql_where=text("case_id IS NULL")),
+        Index(
+            "ix_attachment_to_delete",
+            "removed_at",
+            postgresql_where=text("removed_at IS NOT NULL AND deleted_at IS NULL"),
+        ),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
     case_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("case.id"), index=True)
+    seq: Mapped[int | None]
+    """The event that named it."""
+    internal: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether that is a note, so that customers never see it."""
     uploaded_by: Mapped[str]
     filename: Mapped[str]
     content_type: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     kind: Mapped[str]
+    """file or recording."""
+    created_at: Mapped[datetime] = _now()
+    stored_at: Mapped[datetime | None]
+    """When its content had arrived; None: it is arriving, or never did."""
     removed_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    """When the content of the removed file was deleted from the store."""
+
+
+class SavedFilter(Base):
+    """A list of cases that somebody keeps under a name; it is nobody else's."""
+
+    __tablename__ = "saved_filter"
+    __table_args__ = (UniqueConstraint("desk_id", "owner", "name"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    owner: Mapped[str]
+    """The person's address."""
+    name: Mapped[str]
+    query: Mapped[dict[str, Any]]
+    """The parameters of a list, as they were given."""
+    position: Mapped[int]
     created_at: Mapped[datetime] = _now()
 
 
@@ -258,7 +302,7 @@ class IdempotencyKey(Base):
     number: Mapped[int | None]
     response_status: Mapped[int | None]
     response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = _now()
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
 class LoginSession(Base):
@@ -280,6 +324,13 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("case_id", "seq", "channel", "recipient"),
         Index("ix_delivery_due", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_delivery_webhook_id", "webhook_id", "id", postgresql_where=text("webhook_id IS NOT NULL")),
+        Index(
+            "ix_delivery_webhook_pending",
+            "webhook_id",
+            "next_attempt_at",
+            postgresql_where=text("webhook_id IS NOT NULL AND status = 'pending'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -287,12 +338,18 @@ class Delivery(Base):
     seq: Mapped[int]
     channel: Mapped[str]
     recipient: Mapped[str]
+    """A mail address, or the URL of a webhook."""
+    webhook_id: Mapped[int | None] = mapped_column(ForeignKey("webhook.id", ondelete="SET NULL"))
     status: Mapped[str] = mapped_column(server_default=text("'pending'"))
-    """pending, sent or failed."""
+    """pending, sent, failed or cancelled."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_attempt_at: Mapped[datetime] = _now()
     message_id: Mapped[str | None]
     error: Mapped[str | None]
+    response_status: Mapped[int | None]
+    """What a webhook's receiver answered to the last attempt."""
+    duration_ms: Mapped[int | None]
+    """How long the last attempt at a webhook took."""
     traceparent: Mapped[str | None]
     created_at: Mapped[datetime] = _now()
     sent_at: Mapped[datetime | None]
