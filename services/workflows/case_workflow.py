@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,6 +59,11 @@ class _Entry:
 
     def accept(self, applied: Applied) -> None:
         self.outcome = Outcome(command_id=self.command_id, accepted=True, seq=applied.seq, at=applied.at)
+
+    def refuse_files(self, refused: Mapping[str, str]) -> None:
+        """Let it be decided as malformed if it is one of these commands, whose files the record does not take."""
+        if detail := refused.get(self.command_id):
+            self.parsed = Refusal(code=RefusalCode.MALFORMED, detail=detail, fields=("attachments",))
 
     def refuse(self, refusal: Refusal) -> None:
         ended = refusal.window_ended_at
@@ -191,6 +196,11 @@ class CaseWorkflow:
                 self._case.seen.update(answer.ahead.applied)
                 await self._carry_out(batch)
                 return
+            if answer.refused:
+                for entry in batch:
+                    entry.refuse_files(answer.refused)
+                await self._carry_out(batch)
+                return
             for end in answer.window_ends:
                 if draft.state is not None:
                     draft.state = with_window_end(draft.state, end.seq, datetime.fromisoformat(end.ends_at))
@@ -245,6 +255,7 @@ class CaseWorkflow:
             policy_version=self._case.policy_version,
             events=draft.events,
             traceparents=draft.traceparents,
+            clock_offset=self._case.clock_offset,
         )
         answer: RecordAnswer = await workflow.execute_local_activity(
             RECORD,

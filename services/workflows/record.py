@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from services.workflows.attachments import FilesRefusedError, find_files, keep_files
 from shared.contracts.events import STATES, details
 from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, Applied, RecordAnswer, RecordRequest, WindowEnd
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
-from shared.db.models import Attachment, Base, Case, CaseEvent, Desk
+from shared.db.models import Base, Case, CaseEvent, Desk
 from shared.domain import events as e
 from shared.domain.case import CaseState
 from shared.domain.commands import FollowUp
@@ -55,7 +56,10 @@ _UPDATE_CASE = (
     update(_CASE).where(_CASE.c.id == bindparam("case_id")).values({name: bindparam(name) for name in _COLUMNS})
 )
 _INSERT_CASE = insert(_CASE).values(
-    {name: bindparam(name) for name in (*_COLUMNS, "id", "number", "policy", "policy_version", "description")}
+    {
+        name: bindparam(name)
+        for name in (*_COLUMNS, "id", "number", "policy", "policy_version", "description", "clock_offset")
+    }
     | {"desk_id": select(Desk.id).where(Desk.slug == bindparam("desk")).scalar_subquery()}
 )
 _INSERT_EVENT = insert(_EVENT)
@@ -84,6 +88,7 @@ class Recorder:
         Returns:
             The ends of the windows that the events started; or, with nothing written, what the record holds if that
             is not what the workflow thought: after an answer that got lost, or after Temporal lost its latest history.
+            Or, with nothing written either, which of the commands name files that they may not.
 
         Raises:
             ApplicationError: of type ``Unrecordable`` if trying again would not help.
@@ -96,6 +101,8 @@ class Recorder:
         except (_RecordIsAheadError, IntegrityError):
             async with self._database.transaction() as connection:
                 return RecordAnswer(ahead=await _ahead(connection, case_id, request.events))
+        except FilesRefusedError as error:
+            return RecordAnswer(refused=error.refused)
         except Exception as error:
             if not lies_in_what_is_recorded(error):
                 raise
@@ -112,7 +119,7 @@ def lies_in_what_is_recorded(error: Exception) -> bool:
     """
     driver = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(driver, asyncpg.PostgresError):
-        return (driver.sqlstate or "").startswith(_DATA_EXCEPTION)
+        return isinstance(error, DBAPIError) and (driver.sqlstate or "").startswith(_DATA_EXCEPTION)
     if isinstance(driver, asyncpg.InterfaceError):
         return isinstance(driver, ValueError)
     return not isinstance(driver, OSError | TimeoutError | PoolTimeoutError | DBAPIError | None)
@@ -136,6 +143,7 @@ async def _record(
     state = STATES.validate_python(stored) if stored is not None else None
     if (state.seq if state else 0) != request.events[0].seq - 1:
         raise _RecordIsAheadError
+    files = await find_files(connection, case_id, request.desk, request.events)
     events = [await _with_window_end(connection, request.desk, event) for event in request.events]
     snapshots: list[CaseState] = []
     for event in events:
@@ -145,8 +153,8 @@ async def _record(
         await _insert_case(connection, case_id, request, events[0], snapshots[-1])
     else:
         await _update_case(connection, case_id, snapshots[-1])
-    await _insert_events(connection, case_id, events, snapshots, traces)
-    await _claim_attachments(connection, case_id, events)
+    await _insert_events(connection, case_id, events, snapshots, traces=traces, files=files.told)
+    await keep_files(connection, case_id, files)
     await _link_followed_case(connection, request, events[0])
     ends = [(event.seq, _window_end(event)) for event in events]
     return RecordAnswer(window_ends=[WindowEnd(seq=seq, ends_at=end.isoformat()) for seq, end in ends if end])
@@ -220,6 +228,7 @@ async def _insert_case(
             "policy": POLICIES.dump_python(request.policy, mode="json"),
             "policy_version": request.policy_version,
             "description": opened.description if isinstance(opened, e.Opened) else "",
+            "clock_offset": timedelta(seconds=request.clock_offset),
             **_columns(state),
         },
     )
@@ -234,7 +243,9 @@ async def _insert_events(
     case_id: uuid.UUID,
     events: Sequence[e.Event],
     snapshots: Sequence[CaseState],
-    traces: dict[str, str],
+    *,
+    traces: Mapping[str, str],
+    files: Mapping[int, list[dict[str, Any]]],
 ) -> None:
     rows = [
         {
@@ -247,7 +258,7 @@ async def _insert_events(
             "command_id": event.command_id,
             "command": event.command,
             "part": event.part,
-            "data": details(event),
+            "data": details(event) | ({"files": files[event.seq]} if event.seq in files else {}),
             "snapshot": STATES.dump_python(snapshot, mode="json"),
             "traceparent": traces.get(event.command_id),
         }
@@ -258,21 +269,6 @@ async def _insert_events(
 
 def _actor(event: e.Event) -> dict[str, Any]:
     return {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
-
-
-async def _claim_attachments(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> None:
-    named = [uuid.UUID(one) for event in events for one in getattr(event, "attachments", ())]
-    if named:
-        await connection.execute(
-            update(Attachment).where(Attachment.id.in_(named), Attachment.case_id.is_(None)).values(case_id=case_id)
-        )
-    removed = [uuid.UUID(event.attachment) for event in events if isinstance(event, e.AttachmentRemoved)]
-    if removed:
-        await connection.execute(
-            update(Attachment)
-            .where(Attachment.id.in_(removed), Attachment.case_id == case_id)
-            .values(removed_at=func.now())
-        )
 
 
 async def _link_followed_case(connection: AsyncConnection, request: RecordRequest, opened: e.Event) -> None:
@@ -298,5 +294,5 @@ async def _link_followed_case(connection: AsyncConnection, request: RecordReques
         return
     for event in decided:
         state = evolve(state, event)
-        await _insert_events(connection, followed.id, [event], [state], {})
+        await _insert_events(connection, followed.id, [event], [state], traces={}, files={})
     await _update_case(connection, followed.id, state)

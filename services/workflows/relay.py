@@ -24,6 +24,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 from shared.contracts.events import CaseEvent, encode, to_cloud_event
 from shared.contracts.subjects import CASES_STREAM, case_event
 from shared.db.cases import POLICIES
+from shared.db.roles import Role
 from shared.messaging import Bus, ensure_topology, publish
 from shared.telemetry import SpanKind, current_traceparent, get_logger, span
 from shared.telemetry.metrics import relay_backlog, relay_lag_seconds
@@ -49,6 +50,7 @@ _PUBLISHED = """
     WHERE e.case_id = done.case_id AND e.seq = done.seq
 """
 _REPUBLISH = "UPDATE case_event SET published_at = NULL WHERE published_at > now() - $1::interval"
+_RIGHTS = Role.SERVICE.settings
 
 _log = get_logger(__name__)
 
@@ -84,7 +86,7 @@ class Relay:
     async def _run(self) -> None:
         while True:
             try:
-                connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=30)
+                connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=30, server_settings=_RIGHTS)
             except (OSError, TimeoutError, asyncpg.PostgresError) as error:
                 _log.warning("the relay can't reach Postgres; trying again", error=str(error))
                 await asyncio.sleep(LOOK_EVERY)
@@ -183,7 +185,7 @@ class Waker:
         """Until cancelled. Without Postgres nothing is lost: the relay looks by itself."""
         while True:
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=10)
+                connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=10, server_settings=_RIGHTS)
                 try:
                     while True:
                         await self._committed.wait()

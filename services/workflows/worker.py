@@ -10,12 +10,15 @@ from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from services.workflows.case_workflow import CaseWorkflow
+from services.workflows.housekeeping import CHORES, keep_house
+from services.workflows.old_files import chores_with_files
 from services.workflows.record import Recorder
 from services.workflows.relay import Relay, Waker
 from shared.contracts.workflow import TASK_QUEUE
 from shared.db.engine import Database
 from shared.messaging import Bus
 from shared.messaging import connect as connect_to_nats
+from shared.objects import open_store
 from shared.processes import set_by_signal, spare_the_collector
 from shared.settings import Settings
 from shared.telemetry import get_logger, serve_health, setup
@@ -88,7 +91,9 @@ async def _work(settings: Settings, client: Client, database: Database, stopped:
         make_worker(client, recorder),
         asyncio.TaskGroup() as tasks,
     ):
-        side_tasks = [tasks.create_task(waker.run()), tasks.create_task(_relay(settings))]
+        chores = (*CHORES, *chores_with_files(open_store(settings)))
+        side_work = (waker.run(), _relay(settings), keep_house(database, chores))
+        side_tasks = [tasks.create_task(each) for each in side_work]
         spare_the_collector()
         _log.info("ready")
         await stopped.wait()
