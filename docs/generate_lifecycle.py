@@ -12,7 +12,7 @@ from shared.domain.case import SYSTEM, Actor, ActorKind, CaseState, Status, Wind
 from shared.domain.decision import decide
 from shared.domain.evolution import replay
 from shared.domain.lifecycle import LIFECYCLE, Action, Phase, Row
-from shared.domain.policy import EndBy, OnResolve, Policy, Reopen
+from shared.domain.policy import Policy, Reopen
 from shared.domain.profiles import PROFILES
 from shared.domain.refusals import Refusal
 
@@ -57,6 +57,7 @@ COMMANDS: dict[Action, tuple[type[Any], dict[str, Any]]] = {
     Action.ASK: (c.Comment, {"body": "…", "await_reply": True}),
     Action.SOLVE: (c.Comment, {"solve": True}),
     Action.ASSIGN: (c.Assign, {"assignee": "ada@vendor.example"}),
+    Action.TAKE: (c.Assign, {"assignee": "ada@vendor.example", "take": True}),
     Action.EDIT: (c.Edit, {"changes": {"internal_reference": "…"}}),
     Action.ATTACH: (c.Attach, {"attachments": ("0f8fad5b-d9cb-469f-a165-70867728950e",)}),
     Action.REMOVE_ATTACHMENT: (c.RemoveAttachment, {"attachment": "0f8fad5b-d9cb-469f-a165-70867728950e"}),
@@ -122,7 +123,7 @@ def _windows(policy: Policy) -> str:
 def _phases(policy: Policy) -> list[Phase]:
     left_out = {
         Phase.ESCALATED: not policy.escalate,
-        Phase.RESOLVED: policy.on_resolve is OnResolve.CLOSE and EndBy.SOLVE not in policy.customer_may_end_by,
+        Phase.RESOLVED: not policy.stays_resolved,
         Phase.CLOSED: policy.reopen is Reopen.NO,
         Phase.SEALED: policy.reopen_within == "unlimited",
     }

@@ -112,7 +112,9 @@ def _timezones() -> frozenset[str]:
 
 def _check_timezone(name: str) -> None:
     if name not in _timezones():
-        close = get_close_matches(name, _timezones(), n=3)
+        known = sorted(zone for zone in _timezones() if not zone.startswith("Etc/"))  # their + means west of Greenwich
+        cities = [zone for zone in known if zone.lower().endswith(f"/{name.lower()}")]
+        close = cities or get_close_matches(name, known, n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "use an IANA name such as Europe/London or UTC"
         raise ValueError(f"unknown time zone {name!r}: {hint}")
 

@@ -18,7 +18,7 @@ from shared.domain.limits import (
     SUBJECT_MAX_CHARACTERS,
     TEXT_MAX_BYTES,
 )
-from shared.domain.policy import Policy
+from shared.domain.policy import IMPACTS, Policy
 from shared.domain.refusals import Refusal, RefusalCode
 
 _ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}")
@@ -81,12 +81,16 @@ def _problems(command: c.Command, policy: Policy) -> Iterator[Refusal]:
             )
     if isinstance(command, c.Edit):
         yield from _not_editable(command)
+        yield from _emptied(command, policy)
     if isinstance(command, c.Comment):
         yield from _contradictory(command)
+    if isinstance(command, c.Accept):
+        yield from _survey_at_fault(command, policy)
     for name in _FIELDS:
         yield from _too_long(name, values.get(name), FIELD_MAX_CHARACTERS)
     for name in _TEXTS:
         yield from _too_large(name, values.get(name))
+    yield from _bad_impact(values.get("impact"))
     yield from _bad_addresses(values)
     yield from _bad_attachments(values)
     for name in ("follow_up_of", "number", "in_reply_to"):
@@ -132,6 +136,34 @@ def _not_editable(command: c.Edit) -> Iterator[Refusal]:
     mistyped = [name for name in mistyped if not (name != "cc" and command.changes[name] is None)]
     if mistyped:
         yield _refuse(RefusalCode.MALFORMED, "cc is a list of addresses; every other field is one text.", *mistyped)
+
+
+def _emptied(command: c.Edit, policy: Policy) -> Iterator[Refusal]:
+    emptied = tuple(
+        name
+        for name in policy.required_at_opening
+        if name in command.changes and not str(command.changes[name] or "").strip()
+    )
+    if emptied:
+        detail = f"Required on this desk, so to be changed but not emptied: {', '.join(emptied)}."
+        yield _refuse(RefusalCode.FIELD_REQUIRED, detail, *emptied)
+
+
+def _survey_at_fault(command: c.Accept, policy: Policy) -> Iterator[Refusal]:
+    """desk-rules M12: both questions or none, and only where the desk asks them."""
+    if command.survey is None:
+        return
+    if not policy.survey:
+        yield _refuse(RefusalCode.SURVEY_NOT_OFFERED, "This desk asks no survey questions; accept without answers.")
+    answers = {"q1": command.survey.q1, "q2": command.survey.q2}
+    blank = tuple(name for name, answer in answers.items() if not str(answer).strip())
+    if blank:
+        yield _refuse(RefusalCode.FIELD_REQUIRED, f"To answer the survey, give: {', '.join(blank)}.", *blank)
+
+
+def _bad_impact(value: object) -> Iterator[Refusal]:
+    if isinstance(value, str) and value not in IMPACTS:
+        yield _refuse(RefusalCode.MALFORMED, f"impact: «{value[:50]}» is not one of {', '.join(IMPACTS)}.", "impact")
 
 
 def _too_long(name: str, value: object, limit: int) -> Iterator[Refusal]:

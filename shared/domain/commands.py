@@ -52,10 +52,11 @@ class Comment(_Command):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assign(_Command):
-    """Give the case to a member of staff, or with None to nobody."""
+    """Give the case to a member of staff, or with None to nobody; with ``take`` only while nobody has it."""
 
     name: Literal["assign"] = "assign"
     assignee: str | None
+    take: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,10 +144,11 @@ class Attach(_Command):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoveAttachment(_Command):
-    """Take a file off the case (desk-rules C7)."""
+    """Take a file off the case (desk-rules C7); ``internal`` if it came with a note."""
 
     name: Literal["remove_attachment"] = "remove_attachment"
     attachment: str
+    internal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,7 +76,7 @@ def attached(_state: CaseState, _policy: Policy, command: c.Attach) -> Facts:
 
 
 def attachment_removed(_state: CaseState, _policy: Policy, command: c.RemoveAttachment) -> Facts:
-    yield partial(e.AttachmentRemoved, attachment=command.attachment)
+    yield partial(e.NoteAttachmentRemoved if command.internal else e.AttachmentRemoved, attachment=command.attachment)
 
 
 def escalated(_state: CaseState, _policy: Policy, command: c.Escalate) -> Facts:

@@ -16,6 +16,7 @@ from shared.domain.checks import malformed
 from shared.domain.consequences import Facts, says_something
 from shared.domain.evolution import replay
 from shared.domain.lifecycle import LIFECYCLE, SEALED, A, Action, Phase, Row
+from shared.domain.limits import CC_MAX_ADDRESSES
 from shared.domain.policy import OnceSealed, Policy, Reopen
 from shared.domain.refusals import Refusal, RefusalCode
 
@@ -26,10 +27,12 @@ def phase_of(state: CaseState) -> Phase:
 
 
 def action_of(command: c.Command) -> Action:
-    """Which action a command asks for; a comment's flags make it another."""
+    """Which action a command asks for; flags make some another."""
     if isinstance(command, c.Comment):
         flags = {A.NOTE: command.internal, A.SOLVE: command.solve, A.CLOSE: command.close, A.ASK: command.await_reply}
         return next((action for action, given in flags.items() if given), A.COMMENT)
+    if isinstance(command, c.Assign) and command.take:
+        return A.TAKE
     return Action(command.name.replace("_", "-"))
 
 
@@ -90,6 +93,20 @@ def _missing(row: Row, command: c.Command) -> Refusal | None:
         detail=f"«{_in_words(row.action)}» needs: {', '.join(name.replace('_', ' ') for name in missing)}.",
         fields=missing,
     )
+
+
+def _beyond(state: CaseState, command: c.Command) -> Refusal | None:
+    """What a comment names that this case has no room for, or not yet."""
+    if not isinstance(command, c.Comment):
+        return None
+    if command.in_reply_to is not None and command.in_reply_to > state.seq:
+        detail = f"There is no event {command.in_reply_to} to reply to; the latest is {state.seq}."
+        return Refusal(code=RefusalCode.MALFORMED, detail=detail, fields=("in_reply_to",))
+    copied = len({*state.cc, *command.cc})
+    if copied > max(CC_MAX_ADDRESSES, len(state.cc)):
+        detail = f"cc: that would make {copied} addresses on the case; at most {CC_MAX_ADDRESSES}. Take some off first."
+        return Refusal(code=RefusalCode.TOO_LONG, detail=detail, fields=("cc",))
+    return None
 
 
 def _is_blank(value: object) -> bool:
@@ -171,7 +188,7 @@ def _facts(state: CaseState | None, policy: Policy, command: c.Command, now: dat
     row = _row_for(action_of(command), command.actor.kind, state, policy, now)
     if isinstance(row, Refusal):
         return row
-    return _missing(row, command) or tuple(row.then(state, policy, command))
+    return _missing(row, command) or _beyond(state, command) or tuple(row.then(state, policy, command))
 
 
 def overdue(state: CaseState | None, now: datetime) -> c.Elapse | None:

@@ -208,6 +208,14 @@ class AttachmentRemoved(_Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NoteAttachmentRemoved(_Event):
+    """A file of an internal note was taken off the case: staff only, as the note is."""
+
+    kind: Literal["note_attachment_removed"] = "note_attachment_removed"
+    attachment: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Surveyed(_Event):
     """The survey was answered after the accept."""
 
@@ -245,12 +253,16 @@ Event = (
     | FollowedUp
     | Attached
     | AttachmentRemoved
+    | NoteAttachmentRemoved
     | Surveyed
     | CommandRejected
 )
 
-STAFF_ONLY = frozenset({"noted", "command_rejected"})
+STAFF_ONLY = frozenset({"noted", "note_attachment_removed", "command_rejected"})
 """Kinds that customers never see: not in lists, search, feeds, exports, mail or webhooks (desk-rules standard 5)."""
+
+CONVERSATION = frozenset({"opened", "commented", "noted"})
+"""Kinds that can be replied to (desk-rules C8, C9)."""
 
 
 def text_of(event: Event) -> str:

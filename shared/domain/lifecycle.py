@@ -27,6 +27,7 @@ class Action(StrEnum):
     ASK = "ask"
     SOLVE = "solve"
     ASSIGN = "assign"
+    TAKE = "take"
     EDIT = "edit"
     ATTACH = "attach"
     REMOVE_ATTACHMENT = "remove-attachment"
@@ -88,6 +89,15 @@ def _already_escalated(state: CaseState, _now: datetime) -> Refusal | None:
     )
 
 
+def _already_assigned(state: CaseState, _now: datetime) -> Refusal | None:
+    if state.assignee is None:
+        return None
+    return Refusal(
+        code=RefusalCode.ALREADY_ASSIGNED,
+        detail=f"{state.assignee} has the case already; to take it over, assign it to yourself.",
+    )
+
+
 def _closure_already_requested(state: CaseState, _now: datetime) -> Refusal | None:
     if state.closure_requested_at is None:
         return None
@@ -118,6 +128,10 @@ def _always(_policy: Policy) -> bool:
 
 def _ends_by(way: EndBy) -> Callable[[Policy], bool]:
     return lambda policy: way in policy.customer_may_end_by
+
+
+def _stays_resolved(policy: Policy) -> bool:
+    return policy.stays_resolved
 
 
 def _comment_reopens(policy: Policy) -> bool:
@@ -165,6 +179,7 @@ LIFECYCLE: tuple[Row, ...] = (
     Row(A.ASK,               STAFF,       ACTIVE,              _always,                      leads_to.asked,                  ("body",)),
     Row(A.SOLVE,             CUSTOMER,    ACTIVE,              _ends_by(EndBy.SOLVE),        leads_to.solved),
     Row(A.ASSIGN,            STAFF,       WORKING,             _always,                      leads_to.assigned),
+    Row(A.TAKE,              STAFF,       WORKING,             _always,                      leads_to.assigned,               (),                             _already_assigned),
     Row(A.EDIT,              PEOPLE,      WORKING,             _always,                      leads_to.edited),
     Row(A.ATTACH,            PEOPLE,      WORKING,             _always,                      leads_to.attached,               ("attachments",)),
     Row(A.REMOVE_ATTACHMENT, PEOPLE,      WORKING,             _always,                      leads_to.attachment_removed,     ("attachment",)),
@@ -175,6 +190,7 @@ LIFECYCLE: tuple[Row, ...] = (
     Row(A.REJECT,            CUSTOMER,    RESOLVED_ONLY,       _confirms,                    leads_to.rejected,               ("reason",)),
     Row(A.CLOSE,             STAFF,       WORKING,             _always,                      leads_to.closed),
     Row(A.CLOSE,             CUSTOMER,    ACTIVE,              _ends_by(EndBy.CLOSE),        leads_to.closed),
+    Row(A.REOPEN,            STAFF,       RESOLVED_ONLY,       _stays_resolved,              leads_to.reopened,               ("reason",)),
     Row(A.REOPEN,            PEOPLE,      CLOSED_ONLY,         _reopens(Reopen.BY_ACTION),   leads_to.reopened,               ("reason",)),
     Row(A.SURVEY,            CUSTOMER,    ENDED,               _surveys,                     leads_to.surveyed,               ("q1", "q2"),                   _survey_not_due),
     Row(A.FOLLOW_UP,         PEOPLE,      SEALED_ONLY,         _follows_up,                  leads_to.followed_up),

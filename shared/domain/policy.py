@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 from shared.domain.case import Status
 
@@ -73,6 +73,10 @@ class Recipient(StrEnum):
     ASSIGNEE = "assignee"
     ACCOUNT_ADMINS = "account_admins"
 
+
+Impact = Literal["High", "Medium", "Low"]
+IMPACTS: tuple[str, ...] = get_args(Impact)
+"""What an impact may be, the most pressing first (desk-rules M6)."""
 
 OPENING_FIELDS = (
     "subject",
@@ -162,6 +166,11 @@ class Policy:
             raise ValueError(f"required_at_opening: {', '.join(unknown)}; allowed are {', '.join(OPENING_FIELDS)}")
         if self.survey and not self.accept_reject:
             raise ValueError("survey: asked after an accept, so it needs accept_reject")
+
+    @property
+    def stays_resolved(self) -> bool:
+        """Whether a case can be resolved without being closed at once."""
+        return self.on_resolve is OnResolve.AWAIT_CONFIRMATION or EndBy.SOLVE in self.customer_may_end_by
 
     def label(self, status: Status) -> str:
         """What the desk's users call ``status``."""

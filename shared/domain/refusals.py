@@ -18,6 +18,8 @@ class RefusalCode(StrEnum):
     """The desk's policy does without this action. → See `GET /policy`; take one of the case's `actions`."""
     ALREADY_ESCALATED = "already_escalated"
     """The case has been escalated already. → Nothing; it can be escalated again once it has been reopened."""
+    ALREADY_ASSIGNED = "already_assigned"
+    """Somebody has the case already; the detail says who. → Leave it to them, or assign it to yourself."""
     CLOSURE_ALREADY_REQUESTED = "closure_already_requested"
     """Closing has been requested already. → Nothing; the desk's staff will see to it."""
     SURVEY_NOT_OFFERED = "survey_not_offered"
