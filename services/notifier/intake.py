@@ -1,29 +1,31 @@
-"""From the stream to deliveries: for each event, one row for each person who is to be told."""
+"""From the stream to deliveries: for each event, one row for each person and each webhook to be told."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier.channels.mail import MAIL
-from services.notifier.recipients import recipients
-from services.notifier.story import account_admins
+from services.notifier.channels.webhook import WEBHOOK
+from services.notifier.recipients import calls_the_desk, opened_for_somebody, recipients
+from services.notifier.story import account_admins, departed, desk_staff
 from shared.contracts.events import CaseEvent, domain_event
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM, NOTIFIER
+from shared.contracts.webhooks import wants
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
-from shared.db.models import Case, Delivery
+from shared.db.models import Case, Delivery, Desk, Webhook
 from shared.domain.events import Event
 from shared.domain.policy import Policy, Recipient
 from shared.messaging import Bus, Incoming, consume
@@ -31,7 +33,7 @@ from shared.telemetry import SpanKind, current_traceparent, span
 
 DATABASE_DOWN: Final = (OSError, TimeoutError, PoolTimeoutError, OperationalError, InterfaceError, InternalError)
 FAILED_DELIVERY: Final = "deliveries.v1.failed"
-"""Subject that the dead letters of failed deliveries carry; replaying one sends the mail again."""
+"""Subject that the dead letters of failed deliveries carry; replaying one delivers it again."""
 
 
 _POLICIES_REMEMBERED: Final = 5_000
@@ -49,12 +51,16 @@ class FailedDelivery(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """An event that people may have to be told of, and the message that it came in."""
+    """An event that somebody may have to be told of, and the message that it came in."""
 
     message: Incoming
     case_id: uuid.UUID
     cloud: CaseEvent
     event: Event
+
+
+_Webhooks = Mapping[str, Sequence[Row[int, str, list[str], str]]]
+"""Id, URL, events and desk of those that are told of things, by desk; none for a desk without any."""
 
 
 class _Policies:
@@ -111,7 +117,7 @@ class Intake:
         await asyncio.gather(*(message.ack() for message in messages if not message.settled))
 
     async def _understood(self, message: Incoming) -> _Told | None:
-        """What the message tells that people may have to be told; settles those that tell nothing."""
+        """The event that the message tells of; settles those that tell of none."""
         if message.subject == FAILED_DELIVERY:
             await self._deliver_again(message)
             return None
@@ -121,24 +127,28 @@ class Intake:
         except (ValidationError, ValueError) as error:
             await message.reject(f"This is not the event of a case: {_short(error)}")
             return None
-        return _Told(message, case_id, cloud, event) if event.part == 0 else None
+        return _Told(message, case_id, cloud, event)
 
     async def _plan(self, told: Sequence[_Told]) -> None:
         """Write down who is to be told, all in one transaction, before any of it is acknowledged."""
         async with self._database.write() as session:
             await self._policies.learn(session, {each.case_id for each in told})
-            rows = [row for each in told for row in await self._deliveries(session, each)]
+            webhooks = await _webhooks(session, {each.cloud.data.case.desk for each in told})
+            rows = [row for each in told for row in await self._deliveries(session, each, webhooks)]
             if rows:
                 await session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
         if rows:
             self._woken()
 
-    async def _deliveries(self, session: AsyncSession, told: _Told) -> list[dict[str, Any]]:
+    async def _deliveries(self, session: AsyncSession, told: _Told, webhooks: _Webhooks) -> list[dict[str, Any]]:
         policy = self._policies.of(told.case_id)
         if policy is None:
             await told.message.reject(f"case {told.case_id} is not in the database")
             return []
-        case, event = told.cloud.data.case, told.event
+        event = told.event
+        subscribed = [each for each in webhooks[told.cloud.data.case.desk] if wants(each.events, event.kind)]
+        if event.part > 0 and not subscribed:  # a mail tells of all events of a command at once
+            return []
         with span(
             "notify",
             kind=SpanKind.CONSUMER,
@@ -146,10 +156,24 @@ class Intake:
             event=event.kind,
             seq=event.seq,
         ):
-            everybody = Recipient.ACCOUNT_ADMINS in policy.recipients
-            admins = await account_admins(session, told.case_id, case.account) if everybody else ()
-            common = {"case_id": told.case_id, "seq": event.seq, "channel": MAIL, "traceparent": current_traceparent()}
-            return [common | {"recipient": address} for address in recipients(event, case, policy, admins)]
+            people = await self._people(session, told, policy) if event.part == 0 else ()
+            receivers = [(MAIL, address, None) for address in people]
+            receivers += [(WEBHOOK, each.url, each.id) for each in subscribed]
+            common = {"case_id": told.case_id, "seq": event.seq, "traceparent": current_traceparent()}
+            return [
+                common | {"channel": channel, "recipient": recipient, "webhook_id": webhook}
+                for channel, recipient, webhook in receivers
+            ]
+
+    async def _people(self, session: AsyncSession, told: _Told, policy: Policy) -> Sequence[str]:
+        case = told.cloud.data.case
+        everybody = Recipient.ACCOUNT_ADMINS in policy.recipients
+        admins = await account_admins(session, told.case_id, case.account) if everybody else ()
+        asked = calls_the_desk(told.event, case) or opened_for_somebody(case, policy)
+        staff = await desk_staff(session, told.case_id) if asked else ()
+        people = recipients(told.event, case, policy, admins, staff)
+        gone = await departed(session, told.case_id, set(people) - set(case.cc))
+        return [address for address in people if address not in gone]
 
     async def _deliver_again(self, message: Incoming) -> None:
         """Somebody has replayed the dead letter of a failed delivery."""
@@ -161,11 +185,28 @@ class Intake:
         async with self._database.write() as session:
             await session.execute(
                 update(Delivery)
-                .where(Delivery.id == failed.delivery, Delivery.status == "failed")
+                .where(
+                    Delivery.id == failed.delivery,
+                    Delivery.status == "failed",
+                    or_(Delivery.channel != WEBHOOK, Delivery.webhook_id.is_not(None)),
+                )
                 .values(status="pending", attempts=0, next_attempt_at=func.now())
             )
         self._woken()
         await message.ack()
+
+
+async def _webhooks(session: AsyncSession, desks: Collection[str]) -> _Webhooks:
+    query = (
+        select(Webhook.id, Webhook.url, Webhook.events, Desk.slug)
+        .join(Desk, Desk.id == Webhook.desk_id)
+        .where(Desk.slug.in_(desks), Webhook.disabled_at.is_(None))
+        .order_by(Webhook.id)
+    )
+    found = defaultdict(list)
+    for row in await session.execute(query):
+        found[row.slug].append(row)
+    return found
 
 
 def _short(error: Exception) -> str:

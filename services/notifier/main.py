@@ -1,4 +1,4 @@
-"""The notifier as a process: tells people by mail what happens to their cases."""
+"""The notifier as a process: tells people by mail, and webhooks, what happens to cases."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from contextlib import AsyncExitStack, suppress
 
 from sqlalchemy import func, select
 
-from services.notifier.channels.mail import MailChannel, Transport
+from services.notifier.channels.mail import MAIL, MailChannel, Transport
 from services.notifier.channels.mailbox import Mailbox
 from services.notifier.channels.port import Channel
 from services.notifier.channels.smtp import Smtp, parse_smtp_url
+from services.notifier.channels.webhook import WebhookChannel, parse_networks
 from services.notifier.headers import sender
 from services.notifier.intake import Intake
 from services.notifier.sender import RETRY_SECONDS, Sender
+from services.notifier.webhooks import WebhookSender
 from shared import telemetry
 from shared.db.engine import Database
 from shared.db.models import Delivery
@@ -31,7 +33,7 @@ def run(settings: Settings) -> None:
 
     Raises:
         BusUnavailableError: NATS did not answer within 30 seconds of the start.
-        ValueError: ``smtp_url`` or ``mail_from`` is not what it should be.
+        ValueError: ``smtp_url``, ``mail_from`` or ``webhook_allowed_networks`` is not what it should be.
     """
     active = telemetry.setup("notifier", settings)
     try:
@@ -47,6 +49,7 @@ async def _until_signal(settings: Settings) -> None:
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Run the service until ``stop`` is set; errors as of `run`."""
     sender(settings.mail_from, "")
+    parse_networks(settings.webhook_allowed_networks)
     transport = transport_for(settings)
     database = Database(settings.database_url, pool_size=8)
     instrument_engine(database.readers)
@@ -89,11 +92,19 @@ async def _work(settings: Settings, bus: Bus, database: Database, transport: Cal
         return [MailChannel(settings, transport())] if transport else []
 
     sending = Sender(database, bus, channels, retry_seconds=RETRY_SECONDS)
+    networks = parse_networks(settings.webhook_allowed_networks)
+    webhooks = WebhookSender(database, bus, WebhookChannel(networks), retry_seconds=settings.webhook_retry_seconds)
+
+    def wake() -> None:
+        sending.wake()
+        webhooks.wake()
+
     if transport is None:
         _log.warning("no mail is sent: set CASEBOUND_SMTP_URL; deliveries are kept until then")
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Intake(bus, database, sending.wake).run())
+        tasks.create_task(Intake(bus, database, wake).run())
         tasks.create_task(sending.run())
+        tasks.create_task(webhooks.run())
         tasks.create_task(collect_dead_letters(bus))
 
 
@@ -101,7 +112,9 @@ async def _ready(bus: Bus, database: Database, *, can_send: bool) -> bool | str:
     if not bus.nc.is_connected:
         return "not connected to NATS"
     async with database.read() as session:
-        waiting = await session.scalar(select(func.count()).where(Delivery.status == "pending"))
+        waiting = await session.scalar(
+            select(func.count()).where(Delivery.status == "pending", Delivery.channel == MAIL)
+        )
     if not can_send:
         return f"no SMTP server: set CASEBOUND_SMTP_URL; {waiting} deliveries wait"
     return True

@@ -186,29 +186,38 @@ class Sender:
         return "retried"
 
     async def _give_up(self, delivery: Delivery, reason: str) -> str:
-        failed = FailedDelivery(
-            delivery=delivery.id,
-            case_id=delivery.case_id,
-            seq=delivery.seq,
-            channel=delivery.channel,
-            recipient=delivery.recipient,
-        )
         try:
-            await bury(
-                self._bus,
-                consumer=NOTIFIER,
-                reason=reason,
-                subject=FAILED_DELIVERY,
-                data=failed.model_dump_json().encode(),
-                deliveries=delivery.attempts,
-                headers={"traceparent": delivery.traceparent} if delivery.traceparent else None,
-            )
+            await bury_delivery(self._bus, delivery, reason)
         except Exception as error:
             return self._postpone(delivery, self._retry_seconds[-1], f"{reason} (dead letter not written: {error!r})")
         delivery.status = "failed"
         delivery.error = reason[:_ERROR_MAX]
         _log.warning("delivery has failed", delivery=delivery.id, attempts=delivery.attempts)
         return "failed"
+
+
+async def bury_delivery(bus: Bus, delivery: Delivery, reason: str) -> None:
+    """Put a delivery among the dead letters; replaying it there sends it again.
+
+    Raises:
+        nats.errors.Error: it is not certain that the dead letter is stored.
+    """
+    failed = FailedDelivery(
+        delivery=delivery.id,
+        case_id=delivery.case_id,
+        seq=delivery.seq,
+        channel=delivery.channel,
+        recipient=delivery.recipient,
+    )
+    await bury(
+        bus,
+        consumer=NOTIFIER,
+        reason=reason,
+        subject=FAILED_DELIVERY,
+        data=failed.model_dump_json().encode(),
+        deliveries=delivery.attempts,
+        headers={"traceparent": delivery.traceparent} if delivery.traceparent else None,
+    )
 
 
 async def _finishing(sending: Coroutine[Any, Any, bool]) -> bool:

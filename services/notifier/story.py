@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.events import EVENTS, STATES
@@ -53,7 +53,7 @@ class Story:
         events: what the command caused, the first being what people are told about.
         names: people's names by address.
         files: names of the files that the events mention, by id.
-        staff: addresses of the desk's staff among the people of the case.
+        staff: addresses of the desk's staff.
     """
 
     case_id: uuid.UUID
@@ -105,7 +105,7 @@ async def load_story(session: AsyncSession, case_id: uuid.UUID, seq: int) -> Sto
         events=events,
         names=await _names(session, people),
         files=await _files(session, case_id, events),
-        staff=await _staff(session, desk.id, people),
+        staff=frozenset(await desk_staff(session, case_id)),
     )
 
 
@@ -122,6 +122,29 @@ async def account_admins(session: AsyncSession, case_id: uuid.UUID, account: str
         .order_by(Person.email)
     )
     return (await session.scalars(query)).all()
+
+
+async def desk_staff(session: AsyncSession, case_id: uuid.UUID) -> Sequence[str]:
+    """Addresses of the staff of a case's desk."""
+    query = (
+        select(Person.email)
+        .join(Staff, Staff.person_id == Person.id)
+        .join(Case, Case.desk_id == Staff.desk_id)
+        .where(Case.id == case_id)
+        .order_by(Person.email)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def departed(session: AsyncSession, case_id: uuid.UUID, addresses: Collection[str]) -> frozenset[str]:
+    """Those of the addresses that are people's who belong to the case's desk no more: neither staff nor customers."""
+    desk = select(Case.desk_id).where(Case.id == case_id).scalar_subquery()
+    staff = exists().where(Staff.person_id == Person.id, Staff.desk_id == desk)
+    customer = exists().where(
+        AccountMember.person_id == Person.id, AccountMember.account_id == Account.id, Account.desk_id == desk
+    )
+    query = select(Person.email).where(Person.email.in_(addresses), ~staff, ~customer)
+    return frozenset(await session.scalars(query)) if addresses else frozenset()
 
 
 async def _events_of_command(session: AsyncSession, case_id: uuid.UUID, seq: int) -> tuple[e.Event, ...]:
@@ -198,15 +221,6 @@ async def _names(session: AsyncSession, people: set[str]) -> dict[str, str]:
     return {row.email: row.name for row in rows}
 
 
-async def _staff(session: AsyncSession, desk_id: int, people: set[str]) -> frozenset[str]:
-    query = (
-        select(Person.email)
-        .join(Staff, Staff.person_id == Person.id)
-        .where(Staff.desk_id == desk_id, Person.email.in_(people))
-    )
-    return frozenset(await session.scalars(query))
-
-
 async def _files(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> dict[str, str]:
     mentioned = {file for event in events for file in files_of(event)}
     if not mentioned:
@@ -224,7 +238,7 @@ def files_of(event: e.Event) -> tuple[str, ...]:
     match event:
         case e.Opened() | e.Commented() | e.Noted() | e.Attached():
             return event.attachments
-        case e.AttachmentRemoved():
+        case e.AttachmentRemoved() | e.NoteAttachmentRemoved():
             return (event.attachment,)
         case _:
             return ()

@@ -66,6 +66,8 @@ def headline(story: Story) -> str:
             return f"{who} added {'a file' if len(event.attachments) == 1 else f'{len(event.attachments)} files'}"
         case e.AttachmentRemoved():
             return f"{who} removed a file"
+        case e.NoteAttachmentRemoved():
+            return f"{who} removed a file of a note"
         case e.Surveyed():
             return f"{who} answered the survey"
         case e.CommandRejected():

@@ -30,7 +30,7 @@ class Filters(BaseModel):
     """Each list: any of these values; several lists: all of them. Empty: no restriction.
 
     ``assignee`` may hold an address or the word ``none``; ``mine`` means reported by, contact of, copied to or
-    assigned to the viewer.
+    assigned to the viewer; ``within`` are further filters, through all of which a case must pass too.
     """
 
     status: list[str] = Field(default_factory=list)
@@ -41,6 +41,7 @@ class Filters(BaseModel):
     account: list[str] = Field(default_factory=list)
     assignee: list[str] = Field(default_factory=list)
     mine: bool = False
+    within: Filters | None = None
 
 
 class After(BaseModel):
@@ -78,7 +79,8 @@ class SearchAnswer(BaseModel):
     Args:
         numbers: case numbers.
         total: exact number of matches.
-        facets: for each facet, how many of all matches have which value.
+        facets: for each field that can be filtered by, which value how many cases have that pass through all *other*
+            filters: what choosing that value too would add.
         stale: the wait for ``after`` ended before the index had caught up.
         error: set if the query could not be answered, with what to do.
     """
@@ -86,5 +88,23 @@ class SearchAnswer(BaseModel):
     numbers: list[int] = Field(default_factory=list)
     total: int = 0
     facets: dict[str, dict[str, int]] = Field(default_factory=dict)
+    stale: bool = False
+    error: str | None = None
+
+
+class NumbersPart(BaseModel):
+    """A part of all that a query finds, pages aside. The parts of an answer come in order and show one moment.
+
+    Args:
+        start: how many numbers came before.
+        numbers: the next case numbers; none only if nothing was found.
+        total: how many there are in all parts.
+        stale: the wait for ``after`` ended before the index had caught up.
+        error: set if the query could not be answered, or not to its end.
+    """
+
+    start: int = 0
+    numbers: list[int] = Field(default_factory=list)
+    total: int = 0
     stale: bool = False
     error: str | None = None

@@ -72,7 +72,8 @@ class CaseRun:
         policy_version: that policy's version.
         state: the case as recorded, None before it is opened.
         seen: commands applied lately, by command id, oldest first.
-        clock_offset: seconds by which the case's clock is ahead of the one the workflow started with; development only.
+        clock_offset: seconds by which the case's clock is ahead of the one the workflow started with, or below 0
+            behind it; development only.
     """
 
     case_id: str
@@ -121,6 +122,7 @@ class RecordRequest:
         case_id, desk, number, policy, policy_version: as in ``CaseRun``.
         events: consecutive events.
         traceparents: W3C trace context of each command, by command id.
+        clock_offset: as in ``CaseRun``, for a case that is being opened.
     """
 
     case_id: str
@@ -130,6 +132,7 @@ class RecordRequest:
     policy_version: int
     events: list[Annotated[Event, Field(discriminator="kind")]]
     traceparents: dict[str, str]
+    clock_offset: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -147,10 +150,13 @@ class RecordAnswer:
     Args:
         window_ends: of the windows that these events started.
         ahead: set if nothing was written because the record was not where the workflow thought: what it holds.
+        refused: set if nothing was written because of commands that name files which they may not: what is wrong, by
+            command id.
     """
 
     window_ends: list[WindowEnd] = field(default_factory=list)
     ahead: Ahead | None = None
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
