@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from services.local.errors import UnreachableError
 from shared.contracts.subjects import SEARCH_QUERY
+from shared.db.roles import Role
 
 if TYPE_CHECKING:
     from nats.aio.client import Client as NatsClient
@@ -36,6 +37,44 @@ async def postgres_version(url: str) -> str:
         return str(await connection.fetchval("show server_version")).split()[0]
     finally:
         await connection.close()
+
+
+async def row_level_security(url: str) -> str:
+    """Look whether row level security binds the API: by the rights of the log-in and of the roles that it takes.
+
+    Returns:
+        The log-in, if it does.
+
+    Raises:
+        UnreachableError: no connection; or it does not, and why.
+    """
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(url, timeout=_TIMEOUT)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise UnreachableError(_reason(error)) from error
+    try:
+        unbound = await connection.fetch(_UNBOUND_ROLES, [role.value for role in Role])
+        open_tables = await connection.fetchval(_OPEN_TABLES)
+        log_in = str(await connection.fetchval("SELECT session_user"))
+    finally:
+        await connection.close()
+    if unbound:
+        names = " and ".join(row["rolname"] for row in unbound)
+        raise UnreachableError(f"{names} is a superuser or has BYPASSRLS, so that no policy binds it")
+    if open_tables:
+        raise UnreachableError("the table of cases has no forced row level security; run `casebound migrate`")
+    return log_in
+
+
+_UNBOUND_ROLES = """
+SELECT rolname FROM pg_roles
+WHERE (rolname = session_user OR rolname = ANY ($1::text[])) AND (rolsuper OR rolbypassrls) ORDER BY rolname
+"""
+_OPEN_TABLES = """
+SELECT count(*) = 0 FROM pg_class WHERE oid = to_regclass('"case"') AND relrowsecurity AND relforcerowsecurity
+"""
 
 
 async def nats_version(url: str) -> str:

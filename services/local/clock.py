@@ -4,45 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
 
+from services.local.durations import parse_duration
 from services.local.errors import StackError
 from shared.contracts.events import STATES
 from shared.contracts.workflow import workflow_id
 from shared.db.engine import Database
-from shared.db.models import Case, Desk
+from shared.db.models import Base, Case, Desk
 from shared.desks import load_calendar
 from shared.domain.decision import overdue
 from shared.settings import Settings
 from shared.temporal import connect
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _BUSINESS_DAYS = re.compile(r"([0-9]{1,4})bd")
 _ARRIVAL_TIMEOUT = 120.0
 _POLL = 0.05
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read ``90s``, ``30m``, ``36h`` or ``4d``.
-
-    Raises:
-        StackError: it is none of these, or zero.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise StackError(f"{text!r} is not a duration: write a whole number and s, m, h or d, as in 90s, 36h, 4d")
-    try:
-        duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
-        datetime.now(UTC) + duration
-    except OverflowError:
-        raise StackError(f"{text!r} is too long a time") from None
-    return duration
+_CASE = Base.metadata.tables["case"]
+_CLOCK = (_CASE.c.id, _CASE.c.state, _CASE.c.clock_offset)
 
 
 def fast_forward(settings: Settings, desk: str, number: int, duration: str) -> str:
@@ -63,35 +48,19 @@ def fast_forward(settings: Settings, desk: str, number: int, duration: str) -> s
     if not settings.development:
         raise StackError("fast-forward moves clocks in development only (CASEBOUND_DEVELOPMENT is not true)")
     try:
-        return asyncio.run(_move_clock(settings, desk, number, duration))
+        now = asyncio.run(_fast_forward(settings, desk, number, duration))
     except TimeoutError:
         raise StackError(
             f"{desk}/{number} has not arrived within {_ARRIVAL_TIMEOUT:.0f} s: "
             "is the worker running? (`casebound doctor`)"
         ) from None
-
-
-async def _move_clock(settings: Settings, desk: str, number: int, duration: str) -> str:
-    database = Database(settings.database_url, pool_size=1)
-    try:
-        async with asyncio.timeout(_ARRIVAL_TIMEOUT):
-            case = await _find(database, desk, number)
-            distance = await _distance(settings, desk, duration, datetime.now(UTC) + case.clock_offset)
-            await _move_workflow(settings, desk, number, distance)
-            await _note(database, case.id, distance)
-            now = await _arrival(database, case.id)
-    finally:
-        await database.close()
     return f"{desk}/{number}: its clock shows {now:%Y-%m-%d %H:%M:%S} UTC."
 
 
-async def _find(database: Database, desk: str, number: int) -> Case:
-    async with database.read() as session:
-        found = select(Case).join(Desk, Desk.id == Case.desk_id).where(Desk.slug == desk, Case.number == number)
-        case = await session.scalar(found)
-    if case is None:
-        raise StackError(f"there is no case {desk}/{number}")
-    return case
+async def _fast_forward(settings: Settings, desk: str, number: int, duration: str) -> datetime:
+    async with asyncio.timeout(_ARRIVAL_TIMEOUT), opened_clocks(settings) as clocks:
+        now = datetime.now(UTC) + await clocks.offset(desk, number)
+        return await clocks.move(desk, number, await _distance(settings, desk, duration, now))
 
 
 async def _distance(settings: Settings, desk: str, duration: str, now: datetime) -> timedelta:
@@ -101,27 +70,85 @@ async def _distance(settings: Settings, desk: str, duration: str, now: datetime)
     return (await load_calendar(settings, desk)).window_end(now, int(business_days[1])) - now
 
 
-async def _move_workflow(settings: Settings, desk: str, number: int, distance: timedelta) -> None:
-    """Move the workflow's own clock, if the case has one running; one that has ended will start from the moved time."""
-    client = await connect(settings)
+@asynccontextmanager
+async def opened_clocks(settings: Settings, pool_size: int = 1) -> AsyncIterator[Clocks]:
+    """The clocks of a stack's cases.
+
+    Args:
+        settings: of the running stack.
+        pool_size: how many may be moved at a time.
+    """
+    database = Database(settings.database_url, pool_size=pool_size)
     try:
-        await TimeSkipper(client).fast_forward(client.get_workflow_handle(workflow_id(desk, number)), distance)
-    except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise
+        yield Clocks(database, TimeSkipper(await connect(settings)))
+    finally:
+        await database.close()
 
 
-async def _note(database: Database, case_id: uuid.UUID, distance: timedelta) -> None:
-    async with database.write() as session:
-        await session.execute(update(Case).where(Case.id == case_id).values(clock_offset=Case.clock_offset + distance))
+class Clocks:
+    """Moves the clocks of single cases.
+
+    Args:
+        database: that has the cases.
+        skipper: of the Temporal that runs them.
+    """
+
+    def __init__(self, database: Database, skipper: TimeSkipper) -> None:
+        self._database = database
+        self._skipper = skipper
+
+    async def offset(self, desk: str, number: int) -> timedelta:
+        """How far a case's clock is ahead.
+
+        Raises:
+            StackError: there is no such case.
+        """
+        found = select(Case.clock_offset).join(Desk, Desk.id == Case.desk_id)
+        async with self._database.reading() as connection:
+            offset = await connection.scalar(found.where(Desk.slug == desk, Case.number == number))
+        if offset is None:
+            raise _no_case(desk, number)
+        return offset
+
+    async def move(self, desk: str, number: int, distance: timedelta) -> datetime:
+        """Move a case's clock forward and wait until what fell due on the way is recorded.
+
+        Args:
+            desk: slug.
+            number: of the case on that desk.
+            distance: above zero.
+
+        Returns:
+            Where the clock stands now.
+
+        Raises:
+            StackError: there is no such case.
+        """
+        await self._move_workflow(desk, number, distance)
+        of_desk = select(Desk.id).where(Desk.slug == desk).scalar_subquery()
+        moved = update(_CASE).where(_CASE.c.desk_id == of_desk, _CASE.c.number == number)
+        async with self._database.transaction() as connection:
+            farther = moved.values(clock_offset=_CASE.c.clock_offset + distance)
+            row = (await connection.execute(farther.returning(*_CLOCK))).one_or_none()
+        if row is None:
+            raise _no_case(desk, number)
+        while overdue(STATES.validate_python(row.state), datetime.now(UTC) + row.clock_offset):
+            # A timer that ends at the very target fires just after it.
+            await asyncio.sleep(_POLL)
+            async with self._database.reading() as connection:
+                row = (await connection.execute(select(*_CLOCK).where(_CASE.c.id == row.id))).one()
+        offset: timedelta = row.clock_offset
+        return datetime.now(UTC) + offset
+
+    async def _move_workflow(self, desk: str, number: int, distance: timedelta) -> None:
+        """The workflow's own clock, if the case has one running; one that ended will start from the moved time."""
+        handle = self._skipper.client.get_workflow_handle(workflow_id(desk, number))
+        try:
+            await self._skipper.fast_forward(handle, distance)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
 
 
-async def _arrival(database: Database, case_id: uuid.UUID) -> datetime:
-    """Wait until what fell due on the way is recorded: a timer that ends at the very target fires just after it."""
-    while True:
-        async with database.read() as session:
-            case = await session.get_one(Case, case_id)
-        now = datetime.now(UTC) + case.clock_offset
-        if overdue(STATES.validate_python(case.state), now) is None:
-            return now
-        await asyncio.sleep(_POLL)
+def _no_case(desk: str, number: int) -> StackError:
+    return StackError(f"there is no case {desk}/{number}")

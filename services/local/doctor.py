@@ -24,14 +24,17 @@ from services.local.checks import (
     http_ready,
     nats_version,
     postgres_version,
+    row_level_security,
     search_answers,
     smtp_greeting,
     temporal_version,
 )
 from services.local.errors import UnreachableError
+from shared.objects import ObjectStoreError, open_store
 from shared.settings import STACK_ENV, STACK_JSON, Settings, load_settings
 
 _PACKAGES = ("casebound", "temporalio", "nats-py", "sqlalchemy", "asyncpg", "fastapi", "tantivy")
+_STORE = "CASEBOUND_OBJECT_STORE_URL, or for S3 the AWS_ variables"
 _SETUP = "run `make setup`, which installs the pinned versions"
 
 
@@ -135,10 +138,17 @@ async def _connections(settings: Settings) -> list[Finding]:
     temporal = partial(temporal_version, settings.temporal_address, settings.temporal_namespace)
     checks: list[tuple[str, str, Callable[[], Awaitable[str]], str]] = [
         ("Postgres", settings.database_url, partial(postgres_version, settings.database_url), "CASEBOUND_DATABASE_URL"),
+        (
+            "row level security",
+            settings.database_url,
+            partial(row_level_security, settings.database_url),
+            "CASEBOUND_DATABASE_URL: name a role that is neither superuser nor BYPASSRLS (docs/deploy.md)",
+        ),
         ("NATS with JetStream", settings.nats_url, partial(nats_version, settings.nats_url), "CASEBOUND_NATS_URL"),
         ("Temporal", settings.temporal_address, temporal, "CASEBOUND_TEMPORAL_ADDRESS"),
         ("search service", "NATS", partial(search_answers, settings.nats_url), "CASEBOUND_NATS_URL"),
         ("API", settings.public_url, partial(_api, settings), "CASEBOUND_PUBLIC_URL"),
+        ("store for files", settings.files_url, partial(_objects, settings), _STORE),
     ]
     if settings.smtp_url is not None:
         url = settings.smtp_url.get_secret_value()
@@ -152,6 +162,16 @@ async def _connection(name: str, where: str, check: Callable[[], Awaitable[str]]
         return Finding(name, f"{await check()} at {shown}")
     except UnreachableError as error:
         return Finding(name, f"{shown}: {error}", f"start the stack with `casebound up`, or correct {setting}")
+
+
+async def _objects(settings: Settings) -> str:
+    if settings.object_store_url is None and not settings.data_dir.exists():
+        raise UnreachableError("the data directory does not exist yet")
+    try:
+        await open_store(settings).check()
+    except (ValueError, ObjectStoreError) as error:
+        raise UnreachableError(str(error)) from error
+    return "takes, gives back and deletes files"
 
 
 async def _api(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from rich.status import Status
 
 from services.local.data_dir import DataDir
 from services.local.demo import apply_demo_desks
+from services.local.demo_stories import Story, untold_stories
 from services.local.errors import StackError
 from services.local.stack import Stack
 from services.local.supervisor import Report, Supervisor
 from shared.settings import Settings
 
+DEMO_PATIENCE = 15.0
+"""Seconds for which a first start waits for the demo cases; a slow machine finishes them when it is ready."""
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -112,15 +115,39 @@ async def _serve(directory: DataDir, port: int, supervisor: Supervisor, progress
     await _migrate(stack.settings)
     progress.ready("schema", "newest", time.monotonic() - since)
     log_ins = await asyncio.to_thread(apply_demo_desks, stack.settings) if demo else []
+    stories = await untold_stories(stack.settings) if demo and stack.settings.development else {}
     await supervisor.start(stack.services, changed)
-    write_stack()
-    progress.all_ready(stack.addresses, log_ins)
+    async with asyncio.TaskGroup() as tasks:
+        if stories:
+            playing = tasks.create_task(_play(stack, stories, progress))
+            await asyncio.wait([playing], timeout=DEMO_PATIENCE)
+            if not playing.done():
+                progress.note("The demo desks get their cases in the background; a line here says when they have all.")
+        write_stack()
+        progress.all_ready(stack.addresses, log_ins)
+
+
+async def _play(stack: Stack, stories: Mapping[str, Sequence[Story]], progress: _Progress) -> None:
+    """Give the demo desks their cases."""
+    from services.local.demo_player import play_stories
+
+    since = time.monotonic()
+    progress.starting(["demo cases"])
+    try:
+        await play_stories(stack.settings, stack.addresses["api"], stories)
+    except Exception as error:  # whatever it is, a stack is of use without them
+        progress.note(f"The demo cases are not complete; the next start goes on with them. {str(error) or repr(error)}")
+    else:
+        progress.ready("demo cases", f"{sum(map(len, stories.values()))} played", time.monotonic() - since)
 
 
 async def _migrate(settings: Settings) -> None:
     from shared.db.migrate import upgrade
 
-    await asyncio.to_thread(upgrade, settings)
+    try:
+        await asyncio.to_thread(upgrade, settings)
+    except PermissionError as error:
+        raise StackError(str(error)) from error
 
 
 class _Progress:

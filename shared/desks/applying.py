@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, text
+from pydantic import ValidationError
+from sqlalchemy import ARRAY, Text, any_, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.db.engine import Database
@@ -15,6 +16,7 @@ from shared.db.models import (
     AccountMember,
     Base,
     Case,
+    Delivery,
     Desk,
     DeskCounter,
     DeskPolicy,
@@ -23,10 +25,12 @@ from shared.db.models import (
     Staff,
     Webhook,
 )
+from shared.desks.notes import cases_that, consequences, pinned_policies, renamed_people, same_key
 from shared.desks.policies import POLICIES, effective_policy
 from shared.desks.reading import read_desk_file
 from shared.desks.schema import AccountSection, DeskFile
 from shared.desks.wording import policy_changes, shown
+from shared.domain.policy import Policy
 from shared.settings import Settings
 
 NOTHING = "nothing to change"
@@ -43,7 +47,7 @@ def apply_file(settings: Settings, path: Path, dry_run: bool = False) -> list[st
 
     Returns:
         A line for each change: ``+`` new, ``~`` changed, ``-`` removed, ``=`` kept although no longer in the file;
-        ``nothing to change`` last if nothing has.
+        or worth knowing; ``nothing to change`` last if nothing has.
 
     Raises:
         DeskFileError: the file can't be applied; says which lines are wrong and what is allowed.
@@ -72,6 +76,13 @@ async def apply(database: Database, desk_file: DeskFile, dry_run: bool = False) 
     return application.lines if changed else [*application.lines, NOTHING]
 
 
+def _policy_changes(stored: dict[str, Any], new: Policy) -> list[str]:
+    try:
+        return policy_changes(POLICIES.validate_python(stored), new)
+    except ValidationError:
+        return ["written anew: the stored one is of another version of Casebound"]
+
+
 class _Application:
     """One file on its way into one transaction."""
 
@@ -82,7 +93,7 @@ class _Application:
 
     async def run(self) -> None:
         desk_id = await self._desk()
-        people = await self._people()
+        people = await self._people(desk_id)
         await self._staff(desk_id, people)
         await self._accounts(desk_id, people)
         await self._services(desk_id)
@@ -111,17 +122,21 @@ class _Application:
             await self._add(desk)
             await self._add(DeskCounter(desk_id=desk.id, last_number=0))
             self.lines.append(f"+ desk {file.desk} ({file.name}, key {file.key}, profile {file.profile})")
+            self.lines += await same_key(self._session, desk)
         else:
+            notes = await consequences(self._session, desk, values)
             self._update(desk, f"desk {file.desk}", values)
-            changes = policy_changes(POLICIES.validate_python(desk.policy), policy)
+            self.lines += notes
+            changes = _policy_changes(desk.policy, policy)
             if not changes:
                 return desk.id
             desk.policy, desk.policy_version = stored, desk.policy_version + 1
             self.lines += [f"~ policy {change} (version {desk.policy_version})" for change in changes]
+            self.lines += await pinned_policies(self._session, desk)
         self._session.add(DeskPolicy(desk_id=desk.id, version=desk.policy_version, policy=stored))
         return desk.id
 
-    async def _people(self) -> dict[str, int]:
+    async def _people(self, desk_id: int) -> dict[str, int]:
         """Addresses and ids of everybody in the file."""
         names: dict[str, str] = {}
         phones: dict[str, str] = {}
@@ -131,15 +146,20 @@ class _Application:
             names[member.email] = member.name
             if member.phone:
                 phones[member.email] = member.phone
-        known = {row.email: row for row in await self._session.scalars(select(Person).where(Person.email.in_(names)))}
+        among = Person.email == any_(literal(list(names), ARRAY(Text)))  # IN would have a parameter for each
+        known = {row.email: row for row in await self._session.scalars(select(Person).where(among))}
+        renamed = False
         for email, name in names.items():
             phone = {"phone": phones[email]} if email in phones else {}
             if email in known:
+                renamed |= known[email].name != name
                 self._update(known[email], f"person {email}", {"name": name, **phone})
             else:
                 known[email] = Person(email=email, name=name, **phone)
                 self._session.add(known[email])
         await self._session.flush()
+        if renamed:
+            self.lines += await renamed_people(self._session, desk_id, self._file.desk)
         return {email: row.id for email, row in known.items()}
 
     async def _staff(self, desk_id: int, people: dict[str, int]) -> None:
@@ -207,8 +227,7 @@ class _Application:
         cases = dict((await self._session.execute(counting.group_by(Case.account))).all())
         for key, row in gone.items():
             if key in cases:
-                count = "1 case belongs" if cases[key] == 1 else f"{cases[key]} cases belong"
-                self.lines.append(f"= account {key} is kept without members: {count} to it")
+                self.lines.append(f"= account {key} is kept without members: {cases_that(cases[key], 'belong')} to it")
             else:
                 await self._remove(row, f"account {key} ({row.name})")
 
@@ -227,7 +246,7 @@ class _Application:
 
     async def _webhooks(self, desk_id: int) -> None:
         query = select(Webhook).where(Webhook.desk_id == desk_id).order_by(Webhook.url)
-        known = {row.url: row for row in await self._session.scalars(query)}
+        known = {row.url: row for row in await self._session.scalars(query.with_for_update())}
         for webhook in self._file.webhooks:
             row = known.pop(webhook.url, None)
             if row is None:
@@ -239,6 +258,11 @@ class _Application:
                 row.secret = webhook.secret
                 self.lines.append(f"~ webhook {webhook.url} secret")
         for url, row in known.items():
+            await self._session.execute(
+                update(Delivery)
+                .where(Delivery.webhook_id == row.id, Delivery.status == "pending")
+                .values(status="cancelled", error="the webhook was taken out of the desk file")
+            )
             await self._remove(row, f"webhook {url}")
 
     async def _add(self, row: Base) -> None:

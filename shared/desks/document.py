@@ -10,6 +10,9 @@ import yaml
 
 from shared.desks.problems import DeskFileError, Problem
 
+MAX_BYTES = 5_000_000
+"""Enough for tens of thousands of people."""
+
 Place = Sequence[int | str]
 """Where a value stands: keys and positions from the top, as in ``("staff", 0, "role")``."""
 
@@ -41,16 +44,19 @@ class Document:
 
     def __init__(self, file: str, content: bytes) -> None:
         self.file = file
+        if len(content) > MAX_BYTES:
+            raise self._refuse(Problem(1, "", f"has {len(content):,} bytes; a desk file has {MAX_BYTES:,} at most."))
         try:
             loader = _Loader(content)
             self._root: Any = loader.get_single_node()
             self.values: Any = loader.construct_document(self._root) if self._root else None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            sentence = ", ".join(filter(None, (error.context, error.problem)))
-            raise self._refuse(Problem(mark.line + 1 if mark else 1, "", f"not valid YAML: {sentence}.")) from None
-        except yaml.YAMLError as error:
-            raise self._refuse(Problem(1, "", f"not valid YAML: {' '.join(str(error).split())}.")) from None
+            raise self._refuse(_explained(error)) from None
+        except yaml.reader.ReaderError as error:
+            line = content[: error.position].count(b"\n") + 1
+            raise self._refuse(Problem(line, "", "not text in UTF-8: save the file in that encoding.")) from None
+        except RecursionError:
+            raise self._refuse(Problem(1, "", "not a desk file: lists within lists without end.")) from None
         if not isinstance(self.values, dict):
             raise self._refuse(Problem(1, "", "a desk file is a mapping that begins with «desk: SLUG»."))
         if twice := list(_repeated_keys(self._root, set())):
@@ -79,6 +85,21 @@ class Document:
 
     def _refuse(self, *problems: Problem) -> DeskFileError:
         return DeskFileError(self.file, problems)
+
+
+def _explained(error: yaml.MarkedYAMLError) -> Problem:
+    """What is wrong, and for the usual slips what to do."""
+    mark, begun = error.problem_mark or error.context_mark, error.context_mark
+    if begun and error.context == "while scanning a simple key":
+        return Problem(
+            begun.line + 1, "", "not valid YAML: a key needs a colon and a space after it, as in «name: Desk»."
+        )
+    what = ", ".join(filter(None, (error.context, error.problem)))
+    if begun and mark and begun.line != mark.line:
+        what += f"; it begins on line {begun.line + 1}"
+    if "'\\t'" in what:
+        what += "; indent with spaces, not with tabs"
+    return Problem(mark.line + 1 if mark else 1, "", f"not valid YAML: {what}.")
 
 
 def _step(node: Any, part: int | str) -> tuple[Any, int] | None:

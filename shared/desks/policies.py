@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from shared.desks.problems import not_one_of
-from shared.domain.policy import Policy, StatusGroup
-from shared.domain.profiles import PROFILES
+from shared.domain.case import Status
+from shared.domain.policy import OPENING_FIELDS, EndBy, OnResolve, Policy, StatusGroup
+from shared.domain.profiles import PROFILES, STANDARD
 
 POLICIES: TypeAdapter[Policy] = TypeAdapter(Policy)
 POLICY_FIELDS = tuple(field.name for field in fields(Policy))
 GROUP_FIELDS = tuple(field.name for field in fields(StatusGroup))
-FILTERS = ("status", "product", "type", "severity", "impact", "account", "assignee")
+NAMES: dict[str, Sequence[str]] = {
+    "required_at_opening": OPENING_FIELDS,
+    "required_filters": ("status", "product", "type", "severity", "impact", "account", "assignee"),
+}
+"""Fields of the policy that are lists of names, and which names there are."""
+_CHOSEN_FROM = {"product": "products", "type": "case_types", "severity": "severities"}
+"""Fields of a case whose values are a list of the desk file."""
 
 
 def effective_policy(profile: str, overrides: Mapping[str, Any]) -> Policy:
@@ -31,22 +37,57 @@ def effective_policy(profile: str, overrides: Mapping[str, Any]) -> Policy:
     """
     base = {name: getattr(PROFILES[profile], name) for name in POLICY_FIELDS}
     own = dict(overrides)
-    if isinstance(own.get("labels"), Mapping):
-        labels = {**base["labels"], **own["labels"]}
+    given = own["labels"] if isinstance(own.get("labels"), Mapping) else {}
+    if given:
+        labels = {**base["labels"], **given}
         own["labels"] = {status: label for status, label in labels.items() if label is not None}
-    return POLICIES.validate_python(base | own)
+    policy = POLICIES.validate_python(base | own)
+    # Own habits may lead to statuses for which the profile, without them, needs no words.
+    lacking = {status: label for status, label in STANDARD.labels.items() if status in _unlabelled(policy)}
+    return replace(policy, labels={**lacking, **policy.labels}) if lacking.keys() - given.keys() else policy
 
 
-def unusable_values(policy: Policy) -> dict[str, str]:
-    """Values that have the right type and still make no sense: field → sentence."""
-    wrong = {}
-    if unknown := [name for name in policy.required_filters if name not in FILTERS]:
-        wrong["required_filters"] = not_one_of(unknown[0], FILTERS)
-    endings = [ending for ending in policy.attachment_types or () if not re.fullmatch(r"[a-z0-9]{1,10}", ending)]
-    if endings:
-        wrong["attachment_types"] = f"«{endings[0]}» is not a file name ending; write them like pdf, in small letters."
+def _unlabelled(policy: Policy) -> set[Status]:
+    """Statuses that cases of the desk can have and that have no name."""
+    never = set() if policy.escalate else {Status.ESCALATED}
+    if policy.on_resolve is OnResolve.CLOSE and EndBy.SOLVE not in policy.customer_may_end_by:
+        never.add(Status.RESOLVED)
+    return set(Status) - never - policy.labels.keys()
+
+
+def unusable_values(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Values that have the right type and still make no sense: field and sentence."""
+    for ending in policy.attachment_types or ():
+        if not re.fullmatch(r"[a-z0-9]{1,10}", ending):
+            yield "attachment_types", f"«{ending}» is not a file name ending; write them like pdf, in small letters."
     if policy.attachment_max_bytes < 1:
-        wrong["attachment_max_bytes"] = "give a number of bytes above 0."
+        yield "attachment_max_bytes", "give a number of bytes above 0."
     if any(not label.strip() or not label.isprintable() for label in policy.labels.values()):
-        wrong["labels"] = "a label is one line of text."
-    return wrong
+        yield "labels", "a label is one line of text."
+    if nameless := [status for status in Status if status in _unlabelled(policy)]:
+        yield "labels", f"cases of this desk can be {', '.join(nameless)}: give a label and not null."
+    seen: set[str] = set()
+    for group in policy.status_groups:
+        if not group.statuses:
+            yield "status_groups", f"«{group.label}» has no statuses: give at least one."
+        if group.label.casefold() in seen:
+            yield "status_groups", f"«{group.label}» is there twice."
+        seen.add(group.label.casefold())
+
+
+def unmet_needs(policy: Policy, lists: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Lists of the desk file that are empty although nothing could be opened or listed without a choice from them.
+
+    Args:
+        policy: of the desk.
+        lists: ``products``, ``case_types`` and ``severities``.
+
+    Yields:
+        The list and a sentence.
+    """
+    for field, name in _CHOSEN_FROM.items():
+        asked = [setting for setting in NAMES if field in getattr(policy, setting)]
+        if policy.urgency == field:
+            asked.append("urgency")
+        if asked and not lists[name]:
+            yield name, f"give at least one: the policy's {' and '.join(asked)} asks for a {field}."

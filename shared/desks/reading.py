@@ -11,25 +11,29 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.desks.document import Document, Place, dotted
-from shared.desks.policies import GROUP_FIELDS, POLICY_FIELDS, effective_policy, unusable_values
+from shared.desks.policies import GROUP_FIELDS, NAMES, POLICY_FIELDS, effective_policy, unmet_needs, unusable_values
 from shared.desks.problems import DeskFileError, Problem, not_one_of
 from shared.desks.repetitions import contradictions, repetitions
 from shared.desks.schema import DeskFile, Section
 from shared.domain.profiles import PROFILES
 
+_LIST = "a list, as in [first, second] or as lines that begin with «- »"
 _EXPECTED = {
     "string_type": "text",
-    "list_type": "a list, as in [first, second]",
-    "tuple_type": "a list, as in [first, second]",
-    "frozen_set_type": "a list, as in [first, second]",
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "frozen_set_type": _LIST,
     "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "dataclass_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
+}
+_ENTRY_TYPES = {"model_type", "dataclass_type", "model_attributes_type"}
+_MEANT = {
+    "auto_close_after": "a number of business days, 1 to 365, or null for never",
+    "reopen_within": "a number of business days, 1 to 365, or unlimited, or null where reopen is no",
+    "attachment_max_bytes": "a number of bytes, such as 26214400 for 25 MB",
 }
 _SHOWN: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "an empty value"}
 
@@ -61,7 +65,7 @@ def parse_desk_file(name: str, content: bytes) -> DeskFile:
     except ValidationError as error:
         problems += _explain(document, error, ())
         raise DeskFileError(name, problems) from None
-    if problems:
+    if problems := problems or list(_unmet(document, desk_file)):
         raise DeskFileError(name, problems)
     return desk_file
 
@@ -71,17 +75,33 @@ def _policy_problems(document: Document) -> Iterator[Problem]:
     if not isinstance(given, dict):
         return
     yield from _unknown_policy_keys(document, given)
+    misnamed = {problem.where.removeprefix("policy."): problem for problem in _unknown_names(document, given)}
+    yield from misnamed.values()
     known = isinstance(profile, str) and profile in PROFILES
     try:
-        own = {name: value for name, value in given.items() if name in POLICY_FIELDS}
+        own = {name: value for name, value in given.items() if name in POLICY_FIELDS and name not in misnamed}
         policy = effective_policy(profile if known else "standard", own)
     except ValidationError as error:
         # Whether fields fit each other depends on the profile; whether each is right in itself does not.
         found = _explain(document, error, ("policy",))
         yield from (_at_its_field(document, problem) for problem in found if known or problem.where != "policy")
         return
-    for name, what in unusable_values(policy).items():
+    for name, what in unusable_values(policy):
         yield Problem(document.line(("policy", name)), f"policy.{name}", what)
+
+
+def _unknown_names(document: Document, given: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, allowed in NAMES.items():
+        entries = given.get(name)
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, str) and entry not in allowed:
+                yield Problem(document.line(("policy", name, index)), f"policy.{name}", not_one_of(entry, allowed))
+
+
+def _unmet(document: Document, desk_file: DeskFile) -> Iterator[Problem]:
+    lists = desk_file.model_dump(include={"products", "case_types", "severities"})
+    for name, what in unmet_needs(effective_policy(desk_file.profile, desk_file.policy), lists):
+        yield Problem(document.line((name,)), name, what)
 
 
 def _at_its_field(document: Document, problem: Problem) -> Problem:
@@ -113,7 +133,7 @@ def _explain(document: Document, error: ValidationError, within: Place) -> Itera
         if several[0]["type"] == "extra_forbidden":
             yield _unknown_key(document, place, _keys_allowed_in(place[:-1]))
         else:
-            yield Problem(document.line(place), dotted(place), _sentence(several))
+            yield Problem(document.line(place), dotted(place), _sentence(place, several))
 
 
 def _unknown_key(document: Document, place: Place, allowed: Sequence[str]) -> Problem:
@@ -121,6 +141,8 @@ def _unknown_key(document: Document, place: Place, allowed: Sequence[str]) -> Pr
 
 
 def _keys_allowed_in(place: Place) -> Sequence[str]:
+    if place[:1] == ("policy",):
+        return GROUP_FIELDS
     section: type[BaseModel] = DeskFile
     for key in place:
         if isinstance(key, str):
@@ -133,7 +155,7 @@ def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Section)
 
 
-def _sentence(several: Sequence[ErrorDetails]) -> str:
+def _sentence(place: Place, several: Sequence[ErrorDetails]) -> str:
     first = several[0]
     value, kind = first["input"], first["type"]
     if kind == "missing":
@@ -146,7 +168,10 @@ def _sentence(several: Sequence[ErrorDetails]) -> str:
     if kind == "enum" and isinstance(value, str):
         return not_one_of(value, re.findall(r"'([^']*)'", first["ctx"]["expected"]))
     shown = f"«{value}»" if isinstance(value, str) else _SHOWN.get(type(value), str(value))
-    return f"{shown} does not fit; give {' or '.join(dict.fromkeys(map(_expected, several)))}."
+    if kind in _ENTRY_TYPES:
+        return f"{shown} does not fit; give a mapping with {', '.join(_keys_allowed_in(place))}."
+    expected = _MEANT.get(str(place[-1])) or " or ".join(dict.fromkeys(map(_expected, several)))
+    return f"{shown} does not fit; give {expected}."
 
 
 def _expected(details: ErrorDetails) -> str:

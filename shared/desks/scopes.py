@@ -11,7 +11,7 @@ SCOPES: dict[str, str] = {
     "case.assign": "assign",
     "case.escalate": "escalate",
     "case.resolve": "resolve",
-    "case.close": "close, or ask for the closing",
+    "case.close": "close",
     "case.reopen": "reopen",
     "case.attach": "upload and remove files",
     "events.read": "follow the events of the desk",
