@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-desk_app = typer.Typer(help="Desks and their people.", no_args_is_help=True)
+desk_app = typer.Typer(help="Desks and their people, from desk files.", no_args_is_help=True)
 app.add_typer(desk_app, name="desk")
 
 DataDir = Annotated[
@@ -31,6 +31,7 @@ DataDir = Annotated[
 ]
 CaseName = Annotated[str, typer.Argument(metavar="DESK/NUMBER", help="The case, as in connect/12 or connect/CON-12.")]
 DEFAULT_DIR = Path(".casebound")
+REFUSED = 1
 
 
 @app.command()
@@ -95,16 +96,26 @@ def desk_apply(
     data_dir: DataDir = DEFAULT_DIR,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change and change nothing.")] = False,
 ) -> None:
-    """Create or update a desk and its people from a desk file; prints what changed."""
+    """Create or update a desk and its people from a desk file.
+
+    Prints a line for each change: + new, ~ changed, - removed; = is what
+    you should know besides. The same file again changes nothing. A file
+    with a mistake changes nothing either: each is named with its line.
+
+    Exit code: 0 the desk is as the file says, 1 the file was refused,
+    2 no stack or no database. The file: docs/desk-file.md.
+    """
     from shared.desks import DeskFileError, apply_file
 
     with _friendly(data_dir):
         try:
             changes = apply_file(_settings(data_dir), file, dry_run)
         except DeskFileError as error:
-            _fail(str(error))
+            _fail(str(error), REFUSED)
         for line in changes:
             typer.echo(line)
+        if dry_run:
+            typer.echo("(dry run: nothing was changed)")
 
 
 @app.command()
@@ -115,7 +126,7 @@ def token(
     ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 30m, 1h, 7d.")] = "1h",
 ) -> None:
     """Print a bearer token for a person or a service account."""
-    from services.local.clock import parse_duration
+    from services.local.durations import parse_duration
     from shared.tokens import token_for
 
     with _friendly(data_dir):
@@ -233,9 +244,9 @@ def _is_connection_trouble(error: BaseException | None) -> bool:
     return _is_connection_trouble(error.__cause__)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int = 2) -> NoReturn:
     typer.secho(f"casebound: {message}", err=True, fg="red")
-    _leave(2)
+    _leave(code)
 
 
 def _leave(code: int) -> NoReturn:

@@ -85,10 +85,15 @@ def _check_day(name: str) -> None:
 
 
 def _suggestion(name: str) -> str:
-    country = name.upper().partition("-")[0]
-    regions = {known for known in _known_names() if known.startswith(f"{country}-")}
-    countries = {known for known in _known_names() if "-" not in known}
-    close = get_close_matches(name.upper(), regions or countries, n=3, cutoff=0.5)
+    wanted = name.upper()
+    regions = {known for known in _known_names() if known.startswith(f"{wanted.partition('-')[0]}-")}
+    if wanted in _known_names():
+        close = [wanted]
+    elif code := _codes_by_country().get(re.sub(r"\W+", "_", name.lower())):
+        close = [code]
+    else:
+        # A country's name is like no code; only a code with a slip in it is.
+        close = get_close_matches(wanted, regions, n=3, cutoff=0.5) if regions else []
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
@@ -100,6 +105,14 @@ def _known_names() -> frozenset[str]:
     return frozenset(countries) | {
         f"{country}-{region}" for country, regions in countries.items() for region in regions
     }
+
+
+@cache
+def _codes_by_country() -> dict[str, str]:
+    """ISO codes by the countries' names, as in ``united_kingdom``."""
+    from holidays.registry import COUNTRIES
+
+    return {country: codes[1] for country, codes in COUNTRIES.items()}
 
 
 @lru_cache(maxsize=4096)

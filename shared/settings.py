@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     """Local mailbox, ``fast-forward`` and demo log-ins. Never set where real customers are."""
 
     database_url: str = "postgresql://127.0.0.1:5432/casebound"
-    """Postgres 18, as the role that owns the schema: ``postgresql://user:password@host:port/database``."""
+    """Postgres 18, as the role that owns the schema and is no superuser: ``postgresql://user:password@host:port/database``."""
     temporal_address: str = "127.0.0.1:7233"
     """``host:port`` of Temporal's frontend."""
     temporal_namespace: str = "default"
@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     """Where mail is sent: ``smtp://user:password@host:port``.
     Without it mail lands in the local mailbox (development only)."""
     object_store_url: str | None = None
-    """Where attachments are kept: ``file:///folder`` or ``s3://bucket/prefix``. Default: ``DATA_DIR/files``."""
+    """Where the contents of files are kept, the same for API and worker: ``file:///folder`` or ``s3://bucket/prefix``.
+    Default: ``DATA_DIR/files``."""
     oidc_issuer: str | None = None
     """The OpenID provider that people log in with; without it there is no log-in but the demo's."""
     oidc_client_id: str | None = None
@@ -58,10 +59,19 @@ class Settings(BaseSettings):
     """The address that the API listens on; ``0.0.0.0`` in a container."""
     api_port: int = 8000
     """The port that the API listens on."""
+    trusted_proxies: str = ""
+    """Addresses or networks of the proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed:
+    ``10.0.0.2,10.1.0.0/16``. None: whoever connects is the client."""
     public_url: str = "http://127.0.0.1:8000"
     """How browsers and mail readers reach the API: the base of every link that is sent out."""
     mail_from: str = "Casebound <support@casebound.example>"
     """The sender of every mail."""
+    webhook_allowed_networks: str = ""
+    """Networks on which webhooks may reach private addresses, and those without https:
+    ``10.1.0.0/16,127.0.0.0/8``. None: public addresses alone."""
+    webhook_retry_seconds: list[float] = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
+    """Pauses between attempts at a webhook that fail, as a JSON list; the attempt after the last pause is the last.
+    Default: what Standard Webhooks proposes, three days in all."""
     search_index_dir: Path | None = None
     """The node's own copy of the index; default ``DATA_DIR/search``. May be deleted at any time."""
     metrics_port: int | None = None
@@ -75,6 +85,10 @@ class Settings(BaseSettings):
     """``json``: one object a line; ``console``: for people."""
     command_timeout: float = Field(default=10.0, gt=0)
     """Seconds that a command waits for its case's workflow before the caller is told to retry (503)."""
+
+    @property
+    def files_url(self) -> str:
+        return self.object_store_url or (self.data_dir.absolute() / "files").as_uri()
 
     @property
     def index_dir(self) -> Path:

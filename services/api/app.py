@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
@@ -9,17 +10,22 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.api import errors, health
 from services.api.actions.endpoints import router as actions
+from services.api.attachments.endpoints import router as attachments
+from services.api.attachments.receiving import UPLOADS_AT_ONCE
 from services.api.auth import DOCUMENTED_SCHEMES
 from services.api.body_limit import BodyLimit
+from services.api.bus_commands import BusCommands
 from services.api.cases.endpoints import router as cases
 from services.api.comments.endpoints import router as comments
 from services.api.context import Context
 from services.api.door import Door
 from services.api.events.endpoints import router as events
 from services.api.events.hub import EventHub
+from services.api.filters.endpoints import router as filters
 from services.api.mailbox.endpoints import router as mailbox
 from services.api.nats_link import NatsLink
 from services.api.openapi import DESCRIPTION, TAGS, install_openapi
@@ -28,13 +34,18 @@ from services.api.problems import MEANINGS, not_found
 from services.api.sessions.endpoints import router as sessions
 from services.api.sessions.limiter import AttemptLimiter
 from services.api.short_memory import ShortMemory
+from services.api.webhooks.endpoints import router as webhooks
 from shared.db.engine import Database
+from shared.db.viewed import ViewedDatabase
+from shared.objects import open_store
 from shared.settings import Settings
 from shared.telemetry.instrument import fastapi_telemetry, instrument_app, instrument_engine
 from shared.temporal import connect as connect_to_temporal
 
 CALLER_SECONDS = 2.0
 """How long somebody may still do what a changed desk file no longer lets them; saves a query per request in a burst."""
+RUNS_AT_ONCE = 2
+"""Connections with the services' rights; for the door alone, which goes on from the whole record of a case."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,11 +64,13 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=fastapi_telemetry(),
     )
     app.add_middleware(BodyLimit)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     instrument_app(app)
     errors.install(app)
     install_openapi(app)
     desk = APIRouter(prefix="/api/v1/desks/{desk}", dependencies=DOCUMENTED_SCHEMES)
-    for router in (cases, comments, actions, events, policies):
+    for router in (cases, comments, actions, attachments, events, policies, filters, webhooks):
         desk.include_router(router)
     app.include_router(desk)
     app.include_router(sessions)
@@ -71,11 +84,12 @@ def create_app(settings: Settings) -> FastAPI:
 
 @contextlib.asynccontextmanager
 async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    database = Database(settings.database_url)
-    instrument_engine(database.readers)
-    instrument_engine(database.writers)
+    database = ViewedDatabase(settings.database_url)
+    recorded = Database(settings.database_url, pool_size=RUNS_AT_ONCE)
+    for engine in (database.readers, database.writers, recorded.readers):
+        instrument_engine(engine)
     temporal = await connect_to_temporal(settings, lazy=True)
-    door = Door(temporal, database, settings.command_timeout)
+    door = Door(temporal, recorded, settings.command_timeout)
     try:
         async with NatsLink(settings).kept() as nats, EventHub(nats).running() as hub:
             app.state.context = Context(
@@ -87,11 +101,16 @@ async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
                 hub=hub,
                 log_ins=AttemptLimiter(),
                 callers=ShortMemory(CALLER_SECONDS),
+                objects=open_store(settings),
+                uploads=asyncio.Semaphore(UPLOADS_AT_ONCE),
             )
-            yield
+            app.state.commands = BusCommands(nats, app)
+            async with app.state.commands.taken():
+                yield
             await door.close()
     finally:
         await database.close()
+        await recorded.close()
 
 
 def _version() -> str:

@@ -100,14 +100,20 @@ async def caller_on_desk(desk: str, identity: Proven, context: Ctx) -> Caller:
         Problem: 404 for an unknown desk, and alike for one that they have nothing to do with.
     """
 
+    caller = await look_up(desk, identity, context)
+    if caller is None:
+        raise Problem("not_found", f"There is no desk «{desk[:80]}», or you have nothing to do with it.")
+    return caller
+
+
+async def look_up(desk: str, identity: Identity, context: Context) -> Caller | None:
+    """What somebody is on a desk, as of two seconds ago at most; None if nothing."""
+
     async def load() -> Caller | None:
         async with context.database.read() as session:
             return await load_caller(session, identity, desk)
 
-    caller = await context.callers.get((identity.who, desk), load)
-    if caller is None:
-        raise Problem("not_found", f"There is no desk «{desk[:80]}», or you have nothing to do with it.")
-    return caller
+    return await context.callers.get((identity.who, desk), load)
 
 
 CallerHere = Annotated[Caller, Depends(caller_on_desk)]

@@ -15,6 +15,7 @@ from services.api.visibility import customer_viewer
 from shared.contracts.search import Viewer
 from shared.db.cases import POLICIES
 from shared.db.models import Account, AccountMember, Desk, Person, ServiceAccount, Staff
+from shared.db.viewed import Eyes
 from shared.domain.case import Actor, ActorKind
 from shared.domain.policy import Policy
 
@@ -85,7 +86,12 @@ class Caller:
         """Their eyes, for the search service and for SQL."""
         if self.is_customer and self.email:
             return customer_viewer(self.desk.policy, self.email, self.accounts)
-        return Viewer(staff=True, email=self.email)
+        return Viewer(staff=True, email=self.address)
+
+    @property
+    def eyes(self) -> Eyes:
+        """Their eyes, for row level security."""
+        return Eyes(desk=self.desk.id, viewer=self.viewer, actor=self.id, who=self.email or self.name)
 
     @property
     def address(self) -> str:
@@ -107,10 +113,10 @@ async def load_caller(session: AsyncSession, identity: Identity, slug: str) -> C
     Returns:
         None if there is no such desk, or they have no relation to it, or their token is for another one.
     """
+    if identity.email is None:
+        return await _service(session, identity, slug) if identity.desk == slug else None
     if identity.desk not in (None, slug):
         return None
-    if identity.email is None:
-        return await _service(session, identity, slug)
     row = (await session.execute(_person_on_desk(identity.email, slug))).one_or_none()
     if row is None:
         return None

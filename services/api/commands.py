@@ -22,7 +22,7 @@ from services.api.idempotency import Once, OnceHere, claim, keep, kept_answer
 from services.api.problems import Problem, not_found
 from services.api.refusals import refused
 from shared.contracts.workflow import Outcome
-from shared.db.engine import Reader
+from shared.db.viewed import Sight
 from shared.domain.commands import Command
 from shared.domain.decision import decide, overdue
 from shared.domain.lifecycle import Action
@@ -31,7 +31,7 @@ from shared.telemetry import metrics
 
 CONFLICT = 409
 
-Prepare = Callable[[Reader, CaseRecord], Awaitable[Command]]
+Prepare = Callable[[Sight, CaseRecord], Awaitable[Command]]
 """Makes the command, its id left blank; may look things up, and raise a 422 problem."""
 
 Respond = Callable[[CaseRecord, Outcome, str], Awaitable[Answer]]
@@ -118,17 +118,19 @@ def unavailable(detail: str) -> Problem:
 
 async def as_recorded(asking: Asking, number: int) -> CaseRecord:
     """The case as the record has it now."""
-    async with asking.context.database.read() as session:
+    async with asking.context.database.read_as(asking.caller.eyes) as session:
         return await find_case(session, asking.caller, number)
 
 
-async def command_on_case(asking: Asking, number: str, action: Action, prepare: Prepare, respond: Respond) -> Answer:
+async def command_on_case(
+    asking: Asking, number: str, action: Action | None, prepare: Prepare, respond: Respond
+) -> Answer:
     """Carry out a request that is one command on one case: once for each ``Idempotency-Key``.
 
     Args:
         asking: who asks.
         number: of the case, from the address.
-        action: what it comes to in the table of rights.
+        action: what it comes to in the table of rights; None if ``prepare`` sees to that, having to look things up.
         prepare: makes the command.
         respond: makes the answer.
 
@@ -136,9 +138,10 @@ async def command_on_case(asking: Asking, number: str, action: Action, prepare: 
         Problem: 403, 404, 422, 503. A refusal is an answer, and kept like one.
     """
     database, caller = asking.context.database, asking.caller
-    async with database.reading() as session:
+    async with database.reading_as(caller.eyes) as session:
         record = await find_case(session, caller, number)
-        require(caller, action)
+        if action:
+            require(caller, action, record.state)
         if kept := await kept_answer(session, caller, asking.once):
             return kept
         command = await prepare(session, record)

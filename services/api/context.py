@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from services.api.door import Door
 from services.api.nats_link import NatsLink
 from services.api.sessions.limiter import AttemptLimiter
 from services.api.short_memory import ShortMemory
-from shared.db.engine import Database
+from shared.db.viewed import ViewedDatabase
+from shared.objects import ObjectStore
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,13 +28,16 @@ class Context:
     """The process's connections and the objects made from them."""
 
     settings: Settings
-    database: Database
+    database: ViewedDatabase
     temporal: Client
     door: Door
     nats: NatsLink
     hub: EventHub
     log_ins: AttemptLimiter
     callers: ShortMemory[Caller]
+    objects: ObjectStore
+    uploads: asyncio.Semaphore
+    """How many files come in at once; others wait in line."""
 
 
 def context_of(request: Request) -> Context:

@@ -105,7 +105,8 @@ class Door:
 
     Args:
         client: connected to Temporal with our data converter.
-        database: for the recorded state of cases whose workflow does not run.
+        database: for the recorded state of cases whose workflow does not run; with the services' rights, as a run goes
+            on from events too that the caller does not see.
         timeout: seconds after which a command's caller is told to try again.
     """
 

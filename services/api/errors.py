@@ -59,7 +59,8 @@ async def _malformed(_request: Request, error: Exception) -> Response:
 
 
 def _field_error(item: dict[str, Any]) -> FieldError:
-    place: Sequence[Any] = [part for part in item["loc"] if part not in {"body", "query", "path", "header"}]
+    source, *inside = item["loc"]
+    place: Sequence[Any] = inside if source in {"body", "query", "path", "header"} else item["loc"]
     if item["type"] == "json_invalid":
         return FieldError(field="body", message=f"body: not valid JSON ({item['ctx']['error']}).")
     name = ".".join(str(part) for part in place if not str(part).startswith("function-")) or "body"

@@ -8,6 +8,7 @@ lock meanwhile. The first to have an answer keeps it for the others.
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ from sqlalchemy.dialects.postgresql import insert
 from services.api.answers import Answer
 from services.api.callers import Caller
 from services.api.problems import FieldError, Problem, invalid
-from shared.db.engine import Database, Reader
+from shared.db.engine import Reader
 from shared.db.models import DeskCounter, IdempotencyKey
+from shared.db.viewed import Sight, ViewedDatabase
 
 KEY_MAX_CHARACTERS = 200
-_NAMESPACE = uuid.UUID("6f8a9a8e-5d43-4b56-9c7b-2f0a55d3c7a1")
+_CASE_KEY = re.compile(r"(?<=/cases/)[^/-]+-(?=\d)")
+"""What makes ``CON-12`` of ``12``: both name the same case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +57,50 @@ class Ticket:
 async def once(
     request: Request, idempotency_key: Annotated[str | None, Header(description="At most 200 characters.")] = None
 ) -> Once:
-    """The request's key.
+    """The request's key: the header, or ``command_id`` of the body.
+
+    Raises:
+        Problem: 422 for an empty, overlong or unprintable key, and for two that differ.
+    """
+    body, command_id = _taken_apart(await request.body())
+    for name, key in {"Idempotency-Key": idempotency_key, "command_id": command_id}.items():
+        _check_key(name, key)
+    if None not in (idempotency_key, command_id) and idempotency_key != command_id:
+        message = "command_id differs from the header Idempotency-Key; give one of them, or the same in both."
+        raise invalid(FieldError(field="command_id", message=message))
+    path = _CASE_KEY.sub("", request.url.path)
+    digest = hashlib.sha256(f"{request.method} {path}\n".encode())
+    digest.update(body)
+    return Once(idempotency_key or command_id, digest.digest())
+
+
+async def key_alone(
+    idempotency_key: Annotated[str | None, Header(description="At most 200 characters.")] = None,
+) -> str | None:
+    """The header, of a request whose body is too large to be hashed beforehand.
 
     Raises:
         Problem: 422 for an empty, overlong or unprintable key.
     """
-    if idempotency_key is not None and not (
-        0 < len(idempotency_key) <= KEY_MAX_CHARACTERS and idempotency_key.isprintable()
-    ):
-        message = (
-            f"Idempotency-Key: {len(idempotency_key)} characters; 1 to {KEY_MAX_CHARACTERS} printable are allowed."
-        )
-        raise invalid(FieldError(field="Idempotency-Key", message=message))
-    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
-    digest.update(_canonical(await request.body()))
-    return Once(idempotency_key, digest.digest())
+    _check_key("Idempotency-Key", idempotency_key)
+    return idempotency_key
 
 
-def _canonical(body: bytes) -> bytes:
-    """The same for bodies that differ only in white space or the order of fields."""
+def _check_key(name: str, key: str | None) -> None:
+    if key is not None and not (0 < len(key) <= KEY_MAX_CHARACTERS and key.isprintable()):
+        message = f"{name}: {len(key)} characters; 1 to {KEY_MAX_CHARACTERS} printable are allowed."
+        raise invalid(FieldError(field=name, message=message))
+
+
+def _taken_apart(body: bytes) -> tuple[bytes, str | None]:
+    """The command's id, and the rest: the same for bodies that differ only in white space or the order of fields."""
     try:
-        return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+        content = orjson.loads(body)
     except ValueError:
-        return body
+        return body, None
+    command_id = content.pop("command_id", None) if isinstance(content, dict) else None
+    canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return canonical, command_id if isinstance(command_id, str) else None
 
 
 _row = IdempotencyKey.__table__.c
@@ -85,9 +109,10 @@ _KEPT = select(_row.request_hash, _row.response_status, _row.response, _row.comm
 )
 
 OnceHere = Annotated[Once, Depends(once)]
+KeyHere = Annotated[str | None, Depends(key_alone)]
 
 
-async def kept_answer(session: Reader, caller: Caller, request: Once) -> Answer | None:
+async def kept_answer(session: Sight, caller: Caller, request: Once) -> Answer | None:
     """What the request was answered before, if it was.
 
     Raises:
@@ -97,6 +122,12 @@ async def kept_answer(session: Reader, caller: Caller, request: Once) -> Answer 
         return None
     row = (await session.execute(_KEPT, {"desk": caller.desk.id, "actor": caller.id, "key": request.key})).one_or_none()
     return _checked(row, request) if row else None
+
+
+async def is_answered(session: Sight, caller: Caller, key: str) -> bool:
+    """Whether a request with the key has been answered, so that this one must be the same."""
+    row = (await session.execute(_KEPT, {"desk": caller.desk.id, "actor": caller.id, "key": key})).one_or_none()
+    return row is not None and row.response_status is not None
 
 
 def _checked(row: IdempotencyKey | Row[*tuple[Any, ...]], request: Once) -> Answer | None:
@@ -110,7 +141,7 @@ def _checked(row: IdempotencyKey | Row[*tuple[Any, ...]], request: Once) -> Answ
     return Answer(row.response_status, row.response)
 
 
-async def claim(database: Database, caller: Caller, request: Once, *, numbered: bool = False) -> Ticket | Answer:
+async def claim(database: ViewedDatabase, caller: Caller, request: Once, *, numbered: bool = False) -> Ticket | Answer:
     """Take the request on.
 
     Args:
@@ -127,12 +158,13 @@ async def claim(database: Database, caller: Caller, request: Once, *, numbered: 
     """
     if request.key is None and not numbered:
         return Ticket(command_id=uuid.uuid4().hex, number=None, fresh=True)
-    async with database.write() as session:
+    async with database.write_as(caller.eyes) as session:
         if request.key is None:
             number = await _next_number(session, caller)
             return Ticket(command_id=uuid.uuid4().hex, number=number, fresh=True)
         where = (caller.desk.id, caller.id, request.key)
-        command_id = uuid.uuid5(_NAMESPACE, orjson.dumps(where).decode()).hex
+        # Random, and kept in the row: once that is gone, the same key asks for a new thing, even of the same case.
+        command_id = uuid.uuid4().hex
         values = dict(zip(("desk_id", "actor", "key"), where, strict=True))
         written = insert(IdempotencyKey).values(**values, request_hash=request.request_hash, command_id=command_id)
         fresh = await session.scalar(written.on_conflict_do_nothing().returning(IdempotencyKey.command_id))
@@ -152,7 +184,7 @@ async def _next_number(session: Reader, caller: Caller) -> int:
     return (await session.execute(count.returning(DeskCounter.last_number))).scalar_one()
 
 
-async def keep(database: Database, caller: Caller, request: Once, answer: Answer) -> Answer:
+async def keep(database: ViewedDatabase, caller: Caller, request: Once, answer: Answer) -> Answer:
     """Keep the answer for repetitions of the request.
 
     Returns:
@@ -161,7 +193,7 @@ async def keep(database: Database, caller: Caller, request: Once, answer: Answer
     if request.key is None:
         return answer
     where: Mapping[str, Any] = {"desk_id": caller.desk.id, "actor": caller.id, "key": request.key}
-    async with database.write() as session:
+    async with database.write_as(caller.eyes) as session:
         kept = await session.scalar(
             update(IdempotencyKey)
             .filter_by(**where)

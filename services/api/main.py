@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import uvicorn
+from fastapi import FastAPI
 
 from services.api.app import create_app
 from shared.processes import spare_the_collector
@@ -16,13 +17,14 @@ GRACE_SECONDS = 15
 
 
 class _Server(uvicorn.Server):
-    """Ends live event streams before it waits for open requests: they would never end by themselves."""
+    """Before it waits for open requests, ends live event streams, which would never end by themselves, and takes no
+    more commands from NATS."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app = self.config.app
-        context = getattr(getattr(app, "state", None), "context", None)
-        if context is not None:
-            context.hub.close()
+        if isinstance(app, FastAPI) and hasattr(app.state, "commands"):
+            app.state.context.hub.close()
+            app.state.commands.close()
         await super().shutdown(sockets)
 
 

@@ -30,14 +30,23 @@ MEANINGS: Mapping[str, Meaning] = {
     "csrf_token_missing": Meaning(403, "CSRF token missing", "Repeat the session's csrf_token as X-CSRF-Token."),
     "forbidden": Meaning(403, "Not allowed", "Your role on this desk does not include this."),
     "not_found": Meaning(404, "Not found", "It does not exist, or you may not see it."),
+    "attachment_removed": Meaning(410, "Removed", "The file was taken off the case; the activity says by whom."),
     "method_not_allowed": Meaning(405, "Method not allowed", "The header Allow names the methods that are."),
     "payload_too_large": Meaning(413, "Too large", "Send less at once."),
+    "upload_timeout": Meaning(408, "Upload cut off", "Send the file again, over a better connection."),
+    "attachment_too_large": Meaning(413, "File too large", "«max_bytes» says how large a file this desk takes."),
+    "attachment_type_not_allowed": Meaning(
+        415, "Type of file not allowed", "The answer's «errors» say what is allowed, where that is a list."
+    ),
+    "range_not_satisfiable": Meaning(416, "No such range", "Content-Range says how many bytes the file has."),
     "unsupported_media_type": Meaning(415, "Unsupported media type", "Send JSON."),
     "invalid_request": Meaning(422, "Invalid request", _FORM),
     "filter_required": Meaning(422, "Filter required", "This desk's lists must be narrowed by the named filter."),
     "idempotency_key_reused": Meaning(
         422, "Idempotency-Key reused", "The key was used for another request; take a new one for each request."
     ),
+    "filter_name_taken": Meaning(409, "Name taken", "Choose another name, or change the filter that has it."),
+    "too_many_filters": Meaning(409, "Too many saved filters", "Delete one that you don't need any more."),
     "too_many_attempts": Meaning(429, "Too many attempts", "Wait as long as Retry-After says."),
     "internal_error": Meaning(500, "Internal error", "Report the trace id; it finds the error in traces and logs."),
     "unavailable": Meaning(503, "Temporarily unavailable", "Retry as Retry-After says, with the same Idempotency-Key."),
@@ -46,6 +55,7 @@ MEANINGS: Mapping[str, Meaning] = {
     RefusalCode.NOT_ALLOWED_FOR_ACTOR: Meaning(409, "Not for you to do", _ACTION),
     RefusalCode.NOT_OFFERED_BY_DESK: Meaning(409, "Not offered by this desk", _ACTION),
     RefusalCode.ALREADY_ESCALATED: Meaning(409, "Already escalated", _ACTION),
+    RefusalCode.ALREADY_ASSIGNED: Meaning(409, "Already assigned", _ACTION),
     RefusalCode.CLOSURE_ALREADY_REQUESTED: Meaning(409, "Closure already requested", _ACTION),
     RefusalCode.SURVEY_NOT_OFFERED: Meaning(409, "Survey not offered", _ACTION),
     RefusalCode.REOPEN_WINDOW_PASSED: Meaning(

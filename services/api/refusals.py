@@ -50,7 +50,7 @@ def refused(caller: Caller, record: CaseRecord | None, refusal: Refusal | Outcom
 
 
 def _offers_follow_up(caller: Caller, record: CaseRecord) -> bool:
-    return record.policy.once_sealed is OnceSealed.FOLLOW_UP and may(caller, Action.FOLLOW_UP)
+    return record.policy.once_sealed is OnceSealed.FOLLOW_UP and may(caller, Action.FOLLOW_UP, record.state)
 
 
 def _form_errors(fields: Sequence[str], detail: str) -> list[FieldError]:

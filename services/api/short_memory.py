@@ -20,7 +20,7 @@ class ShortMemory(Generic[Value]):
         clock: seconds that only grow.
     """
 
-    def __init__(self, seconds: float, size: int = 1_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, size: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._size = size
         self._clock = clock

@@ -1,8 +1,11 @@
-"""Which cases somebody sees, said once: for a case at hand, for SQL, and for the search service."""
+"""Which cases somebody sees and what they are to each, said once: for a case at hand, for SQL, and for the search
+service.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
 from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, Text, any_, bindparam, or_
@@ -10,6 +13,16 @@ from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, Text, any_,
 from shared.contracts.search import Viewer
 from shared.db.models import Case
 from shared.domain.policy import CustomersSee, Policy
+
+
+class Relation(StrEnum):
+    """What a customer is to a case that they see; somebody may be several of these at once."""
+
+    OWN = "the reporter or contact of the case"
+    COPIED = "somebody copied on the case"
+    ACCOUNT_ADMIN = "an admin of the case's account"
+    COLLEAGUE = "a colleague in the case's account"
+    UPLOADER = "who uploaded the file"
 
 
 class Seen(Protocol):
@@ -41,6 +54,34 @@ def customer_viewer(policy: Policy, email: str, accounts: Mapping[str, str]) -> 
         case CustomersSee.OWN_AND_CC:
             whole = []
     return Viewer(email=email, accounts=sorted(whole))
+
+
+def relations(
+    viewer: Viewer, roles: Mapping[str, str], case: Seen, uploaded_by: str | None = None
+) -> frozenset[Relation]:
+    """What a customer is to a case; nothing if they don't see it.
+
+    Somebody's role in the case's account counts only where the desk shows them the account's cases: elsewhere they are
+    as good as anybody who is copied.
+
+    Args:
+        viewer: the customer's eyes, from ``customer_viewer``.
+        roles: keys of the accounts they belong to, each with their role, ``member`` or ``admin``.
+        case: the case.
+        uploaded_by: address of whoever uploaded the file that it is about.
+    """
+    return frozenset(_relations(viewer, roles, case, uploaded_by)) if may_see(viewer, case) else frozenset()
+
+
+def _relations(viewer: Viewer, roles: Mapping[str, str], case: Seen, uploaded_by: str | None) -> Iterator[Relation]:
+    if viewer.email in (case.reporter, case.contact):
+        yield Relation.OWN
+    if viewer.email in case.cc:
+        yield Relation.COPIED
+    if case.account in viewer.accounts:
+        yield Relation.ACCOUNT_ADMIN if roles.get(case.account or "") == "admin" else Relation.COLLEAGUE
+    if uploaded_by == viewer.email:
+        yield Relation.UPLOADER
 
 
 def may_see(viewer: Viewer, case: Seen) -> bool:

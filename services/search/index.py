@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.contracts.search import SearchAnswer, SearchQuery
+from shared.contracts.search import NumbersPart, SearchAnswer, SearchQuery
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +78,13 @@ class CaseIndex(Protocol):
 
     def query(self, query: SearchQuery) -> SearchAnswer:
         """Answer a query.
+
+        Raises:
+            QueryError: it asks for something that does not exist.
+        """
+
+    def numbers(self, query: SearchQuery) -> Iterator[NumbersPart]:
+        """All that a query finds, pages aside, as it is at the first part; that part comes soon.
 
         Raises:
             QueryError: it asks for something that does not exist.

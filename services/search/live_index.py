@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from services.search.index import CaseDocument, CaseIndex, Copies, IndexBrokenError
-from shared.contracts.search import SearchAnswer, SearchQuery
+from shared.contracts.search import NumbersPart, SearchAnswer, SearchQuery
 from shared.telemetry import get_logger
 
 ReadCases = Callable[[Collection[UUID]], Awaitable[list[CaseDocument]]]
@@ -84,6 +84,20 @@ class LiveIndex:
         current = self._usable()
         try:
             return await asyncio.to_thread(current.query, query)
+        except IndexBrokenError:
+            self.broken.set()
+            raise
+
+    async def numbers(self, query: SearchQuery) -> AsyncIterator[NumbersPart]:
+        """All that a query finds, in parts of one moment, which an exchange of the index does not disturb.
+
+        Raises:
+            QueryError, IndexBrokenError, IndexNotReadyError: as ``query``.
+        """
+        parts = self._usable().numbers(query)
+        try:
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                yield part
         except IndexBrokenError:
             self.broken.set()
             raise

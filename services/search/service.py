@@ -16,13 +16,17 @@ from services.search.index import IndexBrokenError, QueryError
 from services.search.live_index import IndexNotReadyError, LiveIndex
 from services.search.rebuild import ReindexProgress, ReindexRequest, rebuild, refresh_desk
 from services.search.source import desk_exists
-from shared.contracts.search import SearchAnswer, SearchQuery
-from shared.contracts.subjects import SEARCH_QUERY, SEARCH_QUEUE, SEARCH_REINDEX
+from shared.contracts.search import NumbersPart, SearchAnswer, SearchQuery
+from shared.contracts.subjects import SEARCH_NUMBERS, SEARCH_QUERY, SEARCH_QUEUE, SEARCH_REINDEX
 from shared.db.engine import Database
 from shared.telemetry import SpanKind, extract, get_logger, span
 
 AFTER_SECONDS: Final = 2.0
 """How long a query waits for the event that its caller wants to see."""
+
+_NUMBERS_IN_MESSAGE: Final = 10_000
+"""Some 70 KB, far below what NATS takes in one message."""
+_UNANSWERABLE: Final = (ValidationError, QueryError, IndexBrokenError, IndexNotReadyError)
 
 _log = get_logger(__name__)
 
@@ -31,16 +35,39 @@ async def answer(live: LiveIndex, data: bytes) -> SearchAnswer:
     """Answer a query as it came over the wire. Never raises: what is wrong with it stands in ``error``."""
     try:
         query = SearchQuery.model_validate_json(data)
-        stale = query.after is not None and not await live.wait_for(query.after.case_id, query.after.seq, AFTER_SECONDS)
+        stale = await _is_behind(live, query)
         found = await live.query(query)
-    except ValidationError as error:
-        return SearchAnswer(error=f"not a search query: {_where(error)}")
-    except QueryError as error:
-        return SearchAnswer(error=str(error))
-    except (IndexBrokenError, IndexNotReadyError) as error:
-        _log.warning("query not answered", error=str(error))
-        return SearchAnswer(error="the index is being built anew; list cases from Postgres meanwhile")
+    except _UNANSWERABLE as error:
+        return SearchAnswer(error=_in_words(error))
     return found.model_copy(update={"stale": stale})
+
+
+async def numbers(live: LiveIndex, data: bytes) -> AsyncIterator[NumbersPart]:
+    """All that a query finds, in parts that fit into messages. Never raises: the last part says what went wrong."""
+    try:
+        query = SearchQuery.model_validate_json(data)
+        stale = await _is_behind(live, query)
+        async for part in live.numbers(query):
+            for start in range(0, max(1, len(part.numbers)), _NUMBERS_IN_MESSAGE):
+                piece = part.numbers[start : start + _NUMBERS_IN_MESSAGE]
+                yield NumbersPart(start=part.start + start, numbers=piece, total=part.total, stale=stale)
+    except _UNANSWERABLE as error:
+        yield NumbersPart(error=_in_words(error))
+
+
+async def _is_behind(live: LiveIndex, query: SearchQuery) -> bool:
+    return query.after is not None and not await live.wait_for(query.after.case_id, query.after.seq, AFTER_SECONDS)
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case ValidationError():
+            return f"not a search query: {_where(error)}"
+        case QueryError():
+            return str(error)
+        case _:
+            _log.warning("query not answered", error=str(error))
+            return "the index is being built anew; list cases from Postgres meanwhile"
 
 
 class Reindexing:
@@ -117,11 +144,15 @@ async def serving(nc: Client, live: LiveIndex, reindexing: Reindexing) -> AsyncI
     async def on_query(message: Msg) -> None:
         start(_reply(live, message))
 
+    async def on_numbers(message: Msg) -> None:
+        start(_reply_numbers(nc, live, message))
+
     async def on_reindex(message: Msg) -> None:
         start(_reindex(nc, reindexing, message))
 
     subscriptions = [
         await nc.subscribe(SEARCH_QUERY, queue=SEARCH_QUEUE, cb=on_query),
+        await nc.subscribe(SEARCH_NUMBERS, queue=SEARCH_QUEUE, cb=on_numbers),
         # Every node has a copy of its own, so that each is asked.
         await nc.subscribe(SEARCH_REINDEX, cb=on_reindex),
     ]
@@ -143,6 +174,14 @@ async def _reply(live: LiveIndex, message: Msg) -> None:
         found = await answer(live, message.data)
     if message.reply:
         await message.respond(found.model_dump_json().encode())
+
+
+async def _reply_numbers(nc: Client, live: LiveIndex, message: Msg) -> None:
+    """Send all parts at once: they are small, and so nothing here waits for a slow reader."""
+    with span("search numbers", kind=SpanKind.SERVER, parent=extract(message.headers)):
+        async for part in numbers(live, message.data):
+            if message.reply:
+                await nc.publish(message.reply, part.model_dump_json().encode())
 
 
 async def _reindex(nc: Client, reindexing: Reindexing, message: Msg) -> None:

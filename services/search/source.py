@@ -15,9 +15,7 @@ from services.search.index import CaseDocument
 from shared.db.engine import Database
 from shared.db.models import Case, CaseEvent, Desk, Person
 from shared.domain.events import STAFF_ONLY
-
-IMPACTS: Final = ("High", "Medium", "Low")
-"""What an impact can be, the most pressing first (desk-rules M6)."""
+from shared.domain.policy import IMPACTS
 
 _CASE_COLUMNS: Final = (
     Case.id,

@@ -22,12 +22,15 @@ from services.search.tantivy_schema import (
     schema,
     sort_field,
 )
-from shared.contracts.search import FACETS, SearchAnswer, SearchQuery, SortKey
+from shared.contracts.search import FACETS, NumbersPart, SearchAnswer, SearchQuery, SortKey
 
 _WRITER_BYTES: Final = 64_000_000
 _MOST_VALUES: Final = 10_000
 """Values counted for a facet; beyond that the rarest are left out (Tantivy refuses 65,000 in one answer)."""
 _FACETS: Final = {name: {"terms": {"field": name, "size": _MOST_VALUES}} for name in FACETS}
+_FIRST_NUMBERS: Final = 1_000
+_MOST_NUMBERS: Final = 50_000
+"""Found in one go for an export. Each go sorts again what came before, so that few are fewer work and more memory."""
 _DEFAULT_SORT: Final = "-updated_at"
 _RELEVANCE: Final = "relevance"
 
@@ -86,9 +89,30 @@ class TantivyIndex:
         with _sound("the index can't be read"):
             searcher = self._index.searcher()
             matches = build(self._schema, query, scored=by_relevance)
-            counted = searcher.aggregate(matches, _FACETS)
+            facets = self._facets(searcher, matches, query)
+            # Beyond the last case the engine would still make room for all before.
+            query = query.model_copy(update={"page": min(query.page, searcher.num_docs // query.page_size + 2)})
             total, numbers = (_by_relevance if by_relevance else _by_column)(searcher, matches, query)
-        return SearchAnswer(numbers=numbers, total=total, facets={name: _counts(counted[name]) for name in FACETS})
+        return SearchAnswer(numbers=numbers, total=total, facets=facets)
+
+    def numbers(self, query: SearchQuery) -> Iterator[NumbersPart]:
+        query = query.model_copy(update={"sort": _sort(query)})
+        by_relevance = query.sort == _RELEVANCE
+        with _sound("the index can't be read"):
+            searcher = self._index.searcher()
+            matches = build(self._schema, query, scored=by_relevance)
+        if by_relevance:
+            everything = query.model_copy(update={"page": 1, "page_size": max(1, searcher.num_docs)})
+            with _sound("the index can't be read"):
+                total, numbers = _by_relevance(searcher, matches, everything)
+            yield NumbersPart(numbers=numbers, total=total)
+            return
+        start, total, most = 0, 1, _FIRST_NUMBERS
+        while start < total:
+            with _sound("the index can't be read"):
+                total, numbers = _in_order(searcher, matches, query.sort, start, most)
+            yield NumbersPart(start=start, numbers=numbers, total=total)
+            start, most = start + most, min(most * 10, _MOST_NUMBERS)
 
     def seq_of(self, case_id: str) -> int:
         with _sound("the index can't be read"):
@@ -113,6 +137,18 @@ class TantivyIndex:
                 raise ValueError("it has been closed")
             yield self._writer
 
+    def _facets(
+        self, searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery
+    ) -> dict[str, dict[str, int]]:
+        """Each counted without its own filter, so that it shows what else could be chosen."""
+        counted = searcher.aggregate(matches, _FACETS)
+        for name in FACETS:
+            if getattr(query.filters, name):
+                others = query.filters.model_copy(update={name: []})
+                wider = build(self._schema, query.model_copy(update={"filters": others}))
+                counted |= searcher.aggregate(wider, {name: _FACETS[name]})
+        return {name: _counts(counted[name]) for name in FACETS}
+
     def _try_every_column(self) -> None:
         searcher = self._index.searcher()
         everything = tantivy.Query.all_query()
@@ -133,12 +169,18 @@ def _sort(query: SearchQuery) -> str:
 
 
 def _by_column(searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery) -> tuple[int, list[int]]:
-    descending = query.sort.startswith("-")
+    return _in_order(searcher, matches, query.sort, (query.page - 1) * query.page_size, query.page_size)
+
+
+def _in_order(
+    searcher: tantivy.Searcher, matches: tantivy.Query, sort: str, start: int, most: int
+) -> tuple[int, list[int]]:
+    descending = sort.startswith("-")
     found = searcher.search(
         matches,
-        query.page_size,
-        offset=(query.page - 1) * query.page_size,
-        order_by_field=sort_field(query.sort.removeprefix("-"), descending=descending),
+        most,
+        offset=start,
+        order_by_field=sort_field(sort.removeprefix("-"), descending=descending),
         order=tantivy.Order.Desc if descending else tantivy.Order.Asc,
     )
     return _total(found), _numbers(searcher, found)

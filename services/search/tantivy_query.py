@@ -37,7 +37,8 @@ def build(schema: Schema, search: SearchQuery, *, scored: bool = False) -> Query
         search: what is asked.
         scored: whether the order is by relevance, for which a whole last word counts more than a beginning.
     """
-    parts = [_term(schema, DESK, search.desk), *_visible(schema, search.viewer), *_filtered(schema, search)]
+    parts = [_term(schema, DESK, search.desk), *_visible(schema, search.viewer)]
+    parts += _filtered(schema, search.filters, search.viewer)
     fields = (SUBJECT, TEXT, INTERNAL) if search.viewer.staff else (SUBJECT, TEXT)
     parts += _Words(schema, fields, scored=scored).all_of(search.q)
     return _all(parts)
@@ -92,13 +93,15 @@ def _visible(schema: Schema, viewer: Viewer) -> Iterator[Query]:
         yield _any([*own, *(_term(schema, "account", account) for account in viewer.accounts)])
 
 
-def _filtered(schema: Schema, search: SearchQuery) -> Iterator[Query]:
+def _filtered(schema: Schema, filters: Filters, viewer: Viewer) -> Iterator[Query]:
     for name in FACETS:
-        if values := _values(search.filters, name):
+        if values := _values(filters, name):
             yield Query.term_set_query(schema, name, values)
-    if search.filters.mine:
-        email = (search.viewer.email or "").lower()
+    if filters.mine:
+        email = (viewer.email or "").lower()
         yield _any(_term(schema, name, email) for name in (PEOPLE, "assignee") if email)
+    if filters.within:
+        yield from _filtered(schema, filters.within, viewer)
 
 
 def _values(filters: Filters, name: str) -> list[str]:

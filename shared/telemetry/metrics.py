@@ -22,6 +22,7 @@ command_seconds = Histogram(
 door_queue_depth = Gauge(
     "casebound_door_queue_depth", "Commands in this process that wait for their case's update in flight."
 )
+event_streams = Gauge("casebound_event_streams", "Live event streams (SSE) that this process serves.")
 relay_lag_seconds = Gauge(
     "casebound_relay_lag_seconds", "Age in seconds of the oldest committed event not yet published."
 )

@@ -14,6 +14,7 @@ from typing import NoReturn
 import asyncpg
 from rich.console import Console
 
+from shared.db.roles import Role
 from shared.settings import Settings
 from shared.telemetry.span_store import SpanStore
 from shared.telemetry.trace_view import Node, load, render
@@ -94,7 +95,7 @@ async def _latest_command(settings: Settings, desk: str, number: int) -> LatestC
 async def _query(settings: Settings, desk: str, number: int) -> asyncpg.Record | None:
     dsn = settings.database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
     try:
-        connection = await asyncpg.connect(dsn, timeout=WAIT)
+        connection = await asyncpg.connect(dsn, timeout=WAIT, server_settings=Role.SERVICE.settings)
         try:
             return await connection.fetchrow(_LATEST, desk, number, timeout=WAIT)
         finally:

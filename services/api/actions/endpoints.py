@@ -53,6 +53,15 @@ async def assign(number: CaseNumber, form: schemas.Assign, asking: AskingHere) -
     return await _act(asking, number, Action.ASSIGN, command, check)
 
 
+@router.post("/take", response_model=CaseOut)
+async def take(number: CaseNumber, asking: AskingHere) -> JSONResponse:
+    """Take on a case that nobody has; to take one over from somebody, assign it to yourself. Staff only."""
+    actor = asking.caller.actor
+    return await _act(
+        asking, number, Action.TAKE, c.Assign(command_id="", actor=actor, assignee=actor.email, take=True)
+    )
+
+
 @router.post("/escalate", response_model=CaseOut)
 async def escalate(number: CaseNumber, form: schemas.Escalate, asking: AskingHere) -> JSONResponse:
     """Ask for more urgent attention, once until the case is reopened."""
@@ -110,7 +119,7 @@ async def reopen(number: CaseNumber, form: schemas.Reopen, asking: AskingHere) -
 
 
 @router.post("/survey", response_model=CaseOut)
-async def survey(number: CaseNumber, form: schemas.Survey, asking: AskingHere) -> JSONResponse:
+async def survey(number: CaseNumber, form: schemas.AnswerSurvey, asking: AskingHere) -> JSONResponse:
     """Answer the two questions after an accept that left them out. Customers only."""
     command = c.AnswerSurvey(command_id="", actor=asking.caller.actor, q1=form.q1, q2=form.q2)
     return await _act(asking, number, Action.SURVEY, command)

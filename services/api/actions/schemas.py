@@ -6,28 +6,28 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from services.api.cases.schemas import Address, Body, Line, LongText
+from services.api.cases.schemas import Address, Body, CommandBody, Line, LongText
 
 
-class Assign(Body):
+class Assign(CommandBody):
     """Give the case to a member of staff, or with null to nobody."""
 
     assignee: Address | None = Field(examples=["ada@vendor.example"])
 
 
-class Escalate(Body):
+class Escalate(CommandBody):
     """Ask for more urgent attention."""
 
     comment: LongText = Field(default="", examples=["Our month end closes tonight."], description="Required.")
 
 
-class RequestClose(Body):
+class RequestClose(CommandBody):
     """Tell the desk's staff that the case may be closed."""
 
     comment: LongText = ""
 
 
-class Resolve(Body):
+class Resolve(CommandBody):
     """Declare the case resolved."""
 
     root_cause: LongText | None = Field(default=None, examples=["A wrong number range."])
@@ -45,25 +45,29 @@ class Survey(Body):
     q2: Mark = Field(examples=["Quick and friendly."])
 
 
-class Accept(Body):
+class AnswerSurvey(Survey, CommandBody):
+    """Answer the two questions after an accept that left them out."""
+
+
+class Accept(CommandBody):
     """Confirm the resolution."""
 
     survey: Survey | None = Field(default=None, description="May be answered now, later or never.")
 
 
-class Reject(Body):
+class Reject(CommandBody):
     """Send the resolution back."""
 
     reason: LongText = Field(default="", examples=["Posting still fails."], description="Required.")
 
 
-class Close(Body):
+class Close(CommandBody):
     """End the case."""
 
     comment: LongText = ""
 
 
-class Reopen(Body):
+class Reopen(CommandBody):
     """Take up a closed case again."""
 
     reason: LongText = Field(default="", examples=["It happened again today."], description="Required.")

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from services.api.callers import Caller, DeskView
+from services.api.idempotency import Once
 from services.api.problems import FieldError
 from shared.db.engine import Reader
-from shared.db.models import Account, AccountMember, Attachment, Person
+from shared.db.models import Account, AccountMember, Attachment, CaseEvent, IdempotencyKey, Person
+from shared.db.viewed import Sight
 
 _SHOWN = 50
 """How many allowed values an error lists."""
@@ -20,25 +22,29 @@ _SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account as a form needs it."""
+    """An account as a form needs it; its members' names by their addresses."""
 
     key: str
+    name: str
     environments: Sequence[str]
-    members: frozenset[str]
+    members: Mapping[str, str]
 
 
 async def load_accounts(session: Reader, desk: DeskView, keys: Collection[str]) -> dict[str, AccountView]:
     """Those of the desk's accounts that have these keys."""
     query = (
-        select(Account.key, Account.environments, Person.email)
+        select(Account.key, Account.name, Account.environments, Person.email, Person.name.label("person"))
         .outerjoin(AccountMember, AccountMember.account_id == Account.id)
         .outerjoin(Person, Person.id == AccountMember.person_id)
         .where(Account.desk_id == desk.id, Account.key.in_(keys))
     )
-    found: dict[str, tuple[Sequence[str], set[str]]] = {}
-    for key, environments, email in await session.execute(query):
-        found.setdefault(key, (environments, set()))[1].update([email] if email else [])
-    return {key: AccountView(key, environments, frozenset(members)) for key, (environments, members) in found.items()}
+    found: dict[str, AccountView] = {}
+    members: dict[str, dict[str, str]] = {}
+    for row in await session.execute(query.order_by(Account.key, Person.name, Person.email)):
+        known = members.setdefault(row.key, {})
+        found.setdefault(row.key, AccountView(row.key, row.name, row.environments, known))
+        known |= {row.email: row.person} if row.email else {}
+    return found
 
 
 async def possible_accounts(
@@ -101,20 +107,36 @@ def check_contact(caller: Caller, accounts: Collection[AccountView], contact: st
     )
 
 
-async def check_attachments(session: Reader, caller: Caller, ids: Sequence[uuid.UUID]) -> list[FieldError]:
-    """Files must have been uploaded by the caller and belong to no case yet."""
+async def check_attachments(
+    session: Sight, caller: Caller, request: Once, ids: Sequence[uuid.UUID]
+) -> list[FieldError]:
+    """Files must have been uploaded by the caller and belong to no case yet, unless this very request gave them to one.
+
+    Args:
+        session: for reading.
+        caller: who names them.
+        request: whose repetition finds them taken by itself.
+        ids: of the files.
+    """
     if not ids:
         return []
+    known_as = (IdempotencyKey.desk_id == caller.desk.id, IdempotencyKey.actor == caller.id)
+    taken_by_this = (
+        exists()
+        .where(CaseEvent.case_id == Attachment.case_id, CaseEvent.seq == Attachment.seq)
+        .where(CaseEvent.command_id == IdempotencyKey.command_id, IdempotencyKey.key == request.key, *known_as)
+    )
     query = select(Attachment.id).where(
         Attachment.id.in_(ids),
         Attachment.desk_id == caller.desk.id,
         Attachment.uploaded_by == (caller.email or caller.name),
-        Attachment.case_id.is_(None),
-        Attachment.removed_at.is_(None),
+        Attachment.stored_at.is_not(None),
+        or_(Attachment.case_id.is_(None), taken_by_this),
     )
     known = set(await session.scalars(query))
+    message = "You have uploaded no file {} that is still free. Upload it (again) with POST /attachments first."
     return [
-        FieldError(field=f"attachments.{index}", message=f"You have uploaded no file {attachment} that is still free.")
+        FieldError(field=f"attachments.{index}", message=message.format(attachment))
         for index, attachment in enumerate(ids)
         if attachment not in known
     ]

@@ -33,12 +33,7 @@ async def prepare_edit(session: Reader, caller: Caller, record: CaseRecord, form
         *check_environment(account, given.get("environment")),
         *check_contact(caller, list(accounts.values()), given.get("contact")),
     ]
-    errors += [
-        FieldError(field=name, message=f"{name} is required on this desk; it can be changed but not emptied.")
-        for name, value in given.items()
-        if value is None and name in record.policy.required_at_opening
-    ]
     if errors:
         raise invalid(*errors)
-    changes = {name: tuple(value) if name == "cc" else value for name, value in given.items()}
+    changes = {name: tuple(value) if name == "cc" else value or None for name, value in given.items()}
     return Edit(command_id="", actor=caller.actor, changes=changes)

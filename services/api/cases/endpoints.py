@@ -11,9 +11,10 @@ from services.api.answers import Answer, Json
 from services.api.auth import CallerHere
 from services.api.authorisation import Access, require
 from services.api.cases.editing import prepare_edit
-from services.api.cases.filters import ListQuery
+from services.api.cases.exports.sending import FILES, FileSent, export, file_name
+from services.api.cases.filters import ExportQuery, ListQuery
 from services.api.cases.listing import list_cases
-from services.api.cases.opening import follow_up, open_case
+from services.api.cases.opening import AgoHere, follow_up, open_case
 from services.api.cases.records import CaseRecord, find_case, names_of
 from services.api.cases.representation import represent
 from services.api.cases.schemas import CaseChanges, CaseList, CaseOut, NewCase, NewFollowUp
@@ -32,33 +33,58 @@ CaseNumber = Annotated[str, Path(description="Number of the case, as in `12` or 
 
 async def case_answer(asking: Asking, record: CaseRecord, _outcome: Outcome, _command_id: str) -> Answer:
     """200 with the case as it is now, the caller's own change included."""
-    async with asking.context.database.read() as session:
+    async with asking.context.database.read_as(asking.caller.eyes) as session:
         now = await find_case(session, asking.caller, record.number)
         names = await names_of(session, [now])
     return Answer(200, represent(asking.caller, now, names).model_dump(mode="json"))
 
 
 @router.post("/cases", status_code=201, response_model=CaseOut, responses=documented(401, 403, 404, 409, 413, 422, 503))
-async def post_case(form: NewCase, asking: AskingHere) -> JSONResponse:
+async def post_case(form: NewCase, asking: AskingHere, ago: AgoHere) -> JSONResponse:
     """Open a case. Fields with one possible value fill themselves."""
-    return (await open_case(asking, form)).response()
+    return (await open_case(asking, form, ago)).response()
 
 
 @router.get("/cases", response_model=CaseList, responses=documented(401, 403, 404, 422, 503))
 async def get_cases(query: Annotated[ListQuery, Query()], caller: CallerHere, context: Ctx) -> JSONResponse:
     """List the cases that one may see, the last updated first."""
-    require(caller, Access.READ)
+    require(caller, Access.LIST)
     page = (await list_cases(context, caller, query)).model_dump(mode="json")
     if page["stale"] is None:
         del page["stale"]
     return Json(page)
 
 
+@router.get(
+    "/cases/export",
+    response_class=FileSent,
+    responses={
+        200: {
+            "description": "The file. If the connection ends before it is whole, something went wrong: ask again.",
+            "content": {file.media_type: {"schema": {"type": "string", "format": "binary"}} for file in FILES.values()},
+        },
+        **documented(401, 403, 404, 422, 503),
+    },
+)
+async def export_cases(query: Annotated[ExportQuery, Query()], caller: CallerHere, context: Ctx) -> FileSent:
+    """Download all cases of a list that one sees, filtered and in order as the list is."""
+    require(caller, Access.LIST)
+    return FileSent(
+        await export(context, caller, query),
+        media_type=FILES[query.format].media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{file_name(caller.desk, query)}"',
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
 @router.get("/cases/{number}", response_model=CaseOut, responses=documented(401, 403, 404, 503))
 async def get_case(number: CaseNumber, caller: CallerHere, context: Ctx) -> JSONResponse:
     """Read a case."""
     require(caller, Access.READ)
-    async with context.database.read() as session:
+    async with context.database.read_as(caller.eyes) as session:
         record = await find_case(session, caller, number)
         names = await names_of(session, [record])
     return Json(represent(caller, record, names).model_dump(mode="json"))
@@ -83,6 +109,6 @@ async def patch_case(number: CaseNumber, form: CaseChanges, asking: AskingHere) 
     response_model=CaseOut,
     responses=documented(401, 403, 404, 409, 413, 422, 503),
 )
-async def post_follow_up(number: CaseNumber, form: NewFollowUp, asking: AskingHere) -> JSONResponse:
+async def post_follow_up(number: CaseNumber, form: NewFollowUp, asking: AskingHere, ago: AgoHere) -> JSONResponse:
     """Open a case that follows a sealed one, linked both ways; what is left out is copied from that one."""
-    return (await follow_up(asking, number, form)).response()
+    return (await follow_up(asking, number, form, ago)).response()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.api.callers import Caller
-from services.api.cases.schemas import IMPACTS, Line
+from services.api.cases.schemas import Line, storable
 from services.api.problems import FieldError, Problem, invalid
 from shared.contracts.search import Filters, SortKey
 from shared.domain.case import Status
-from shared.domain.policy import Policy
+from shared.domain.policy import IMPACTS, Policy
 
 SORT_KEYS: tuple[str, ...] = get_args(SortKey)
-NOBODY = "none"
+NOBODY, ME = "none", "me"
+AWAITS_DESK = (Status.NEW, Status.OPEN, Status.ESCALATED)
+AWAITS_CUSTOMER = (Status.AWAITING_CUSTOMER, Status.RESOLVED)
+"""A reply was asked for, or the resolution is to be confirmed: a desk without confirmation has no resolved cases."""
 _VALUES_MAX = 50
 
 
@@ -29,12 +32,12 @@ def _sort(text: str) -> str:
 Values = Annotated[list[Line], Field(max_length=_VALUES_MAX)]
 
 
-class ListQuery(BaseModel):
-    """The query of ``GET /cases``."""
+class CaseQuery(BaseModel):
+    """Which cases, and in what order: what a list, an export and a saved filter have in common."""
 
     model_config = ConfigDict(extra="forbid")
 
-    q: Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)] = Field(
+    q: Annotated[str, StringConstraints(max_length=500, strip_whitespace=True), AfterValidator(storable)] = Field(
         default="", description="Words that must all occur; the last may be a beginning. Or a case's number."
     )
     status: Values = Field(default_factory=list, description="A status, or what the desk calls it, or a group.")
@@ -43,21 +46,41 @@ class ListQuery(BaseModel):
     severity: Values = Field(default_factory=list)
     impact: Values = Field(default_factory=list)
     account: Values = Field(default_factory=list)
-    assignee: list[Annotated[str, StringConstraints(to_lower=True)]] = Field(
-        default_factory=list, max_length=_VALUES_MAX, description=f"Addresses, or `{NOBODY}`."
+    assignee: list[Annotated[Line, StringConstraints(to_lower=True)]] = Field(
+        default_factory=list, max_length=_VALUES_MAX, description=f"Addresses, `{ME}` or `{NOBODY}`."
     )
     mine: bool = Field(default=False, description="Only cases one reported, is contact of, copied on or assigned to.")
+    awaiting: Literal["me"] | None = Field(
+        default=None,
+        description="`me`: only cases in which the next step is one's own. For staff those assigned to them that the "
+        "desk works on; for customers those of theirs that await a reply or the confirmation of a resolution.",
+    )
     sort: Annotated[str, AfterValidator(_sort)] = Field(
         default="-updated_at", description=f"One of {', '.join(SORT_KEYS)}; `-` in front for descending."
     )
+
+
+AfterSeq = Annotated[
+    int | None, Field(ge=1, lt=2**31, description="The seq of one's own last change: wait until the list knows it.")
+]
+
+
+class ListQuery(CaseQuery):
+    """The query of ``GET /cases``."""
+
     page: int = Field(default=1, ge=1, le=1_000_000)
     page_size: int = Field(default=25, ge=1, le=100)
-    after_seq: int | None = Field(
-        default=None, ge=1, lt=2**31, description="The seq of one's own last change: wait until the list knows it."
-    )
+    after_seq: AfterSeq = None
 
 
-def resolve_filters(caller: Caller, query: ListQuery) -> Filters:
+class ExportQuery(CaseQuery):
+    """The query of ``GET /cases/export``."""
+
+    format: Literal["csv", "xlsx"] = "csv"
+    after_seq: AfterSeq = None
+
+
+def resolve_filters(caller: Caller, query: CaseQuery) -> Filters:
     """The filters in canonical values.
 
     Raises:
@@ -74,12 +97,21 @@ def resolve_filters(caller: Caller, query: ListQuery) -> Filters:
         raise invalid(*errors)
     return Filters(
         status=list(dict.fromkeys(status.value for _, found in chosen for status in found)),
-        **{name: getattr(query, name) for name in ("product", "type", "severity", "impact", "account", "assignee")},
+        **{name: getattr(query, name) for name in ("product", "type", "severity", "impact", "account")},
+        assignee=[caller.address if each == ME else each for each in query.assignee],
         mine=query.mine,
+        within=_awaiting(caller) if query.awaiting else None,
     )
 
 
-def _require_filters(policy: Policy, query: ListQuery) -> None:
+def _awaiting(caller: Caller) -> Filters:
+    """Cases in which the next step is the caller's."""
+    if caller.is_customer:
+        return Filters(status=[status.value for status in AWAITS_CUSTOMER], mine=True)
+    return Filters(status=[status.value for status in AWAITS_DESK], assignee=[caller.address])
+
+
+def _require_filters(policy: Policy, query: CaseQuery) -> None:
     missing = [name for name in policy.required_filters if not getattr(query, name, None)]
     if missing:
         errors = [FieldError(field=name, message=f"Choose at least one {name}.") for name in missing]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import Depends, Header
 
 from services.api.answers import Answer
 from services.api.authorisation import Access, require
@@ -25,28 +26,46 @@ from services.api.cases.records import CaseRecord, find_case, names_of
 from services.api.cases.representation import represent
 from services.api.cases.schemas import NewCase, NewFollowUp
 from services.api.commands import Asking, answered, measured
-from services.api.idempotency import claim, keep, kept_answer
+from services.api.context import Ctx
+from services.api.idempotency import Once, claim, keep, kept_answer
 from services.api.problems import FieldError, Problem, invalid
 from services.api.refusals import refused
 from shared.contracts.workflow import CaseRun
+from shared.db.engine import Reader
+from shared.db.viewed import Sight
 from shared.domain.commands import FollowUp, Open
 from shared.domain.decision import decide
 from shared.domain.lifecycle import Action
-from shared.domain.policy import Policy
+from shared.domain.policy import IMPACTS
 from shared.domain.refusals import Refusal
 
+NOW = timedelta()
+YEAR_SECONDS = 366 * 24 * 3600
+_T = TypeVar("_T")
 _CASES = uuid.UUID("0d7be3c1-38f4-4b0b-8a52-6b1f6a0f0c55")
 _COPIED = (
     "product", "type", "severity", "impact", "account", "environment", "contact", "cc", "internal_reference"
 )  # fmt: skip
 
 
-async def open_case(asking: Asking, form: NewCase) -> Answer:
+def opened_ago(
+    context: Ctx,
+    casebound_opened_ago: Annotated[int, Header(ge=0, le=YEAR_SECONDS, include_in_schema=False)] = 0,
+) -> timedelta:
+    """Seconds for which a new case has been there already, by its own clock: demo data has a past. Development only."""
+    return timedelta(seconds=casebound_opened_ago) if context.settings.development else NOW
+
+
+AgoHere = Annotated[timedelta, Depends(opened_ago)]
+
+
+async def open_case(asking: Asking, form: NewCase, ago: timedelta = NOW) -> Answer:
     """Open a case, once for each ``Idempotency-Key``.
 
     Args:
         asking: who opens it.
         form: with ``follow_up_of`` for one that follows another.
+        ago: by how much the case's own clock is behind; development only.
 
     Returns:
         201 with the case; or the refusal, where the other case takes no follow-up.
@@ -56,11 +75,11 @@ async def open_case(asking: Asking, form: NewCase) -> Answer:
     """
     require(asking.caller, Access.OPEN)
     database = asking.context.database
-    async with database.read() as session:
+    async with database.read_as(asking.caller.eyes) as session:
         if kept := await kept_answer(session, asking.caller, asking.once):
             return kept
         parent = await _parent(session, asking, form.follow_up_of)
-        command = await prepare(session, asking.caller, form)
+        command = await prepare(session, asking.caller, asking.once, form)
     ticket = await claim(database, asking.caller, asking.once, numbered=True)
     if isinstance(ticket, Answer):
         return ticket
@@ -69,7 +88,7 @@ async def open_case(asking: Asking, form: NewCase) -> Answer:
     try:
         if parent and ticket.fresh:
             _may_be_followed(asking.caller, parent, ticket.number)
-        await _start(asking, replace(command, command_id=ticket.command_id), ticket.number)
+        await _start(asking, replace(command, command_id=ticket.command_id), ticket.number, ago)
         answer = await _opened(asking, ticket.number)
     except Problem as problem:
         if problem.status != 409:
@@ -78,23 +97,23 @@ async def open_case(asking: Asking, form: NewCase) -> Answer:
     return await keep(database, asking.caller, asking.once, answer)
 
 
-async def follow_up(asking: Asking, number: str, form: NewFollowUp) -> Answer:
+async def follow_up(asking: Asking, number: str, form: NewFollowUp, ago: timedelta = NOW) -> Answer:
     """Open a case that follows another; what the form leaves out is copied from that one (desk-rules H11).
 
     Raises:
         Problem: as ``open_case``.
     """
     require(asking.caller, Action.FOLLOW_UP)
-    async with asking.context.database.read() as session:
+    async with asking.context.database.read_as(asking.caller.eyes) as session:
         parent = await find_case(session, asking.caller, number)
         copied = await _copied(session, asking.caller, parent, form)
     given = form.model_dump(exclude_unset=True, exclude={"follow_up_of"})
     subject = form.subject or parent.state.subject
     complete = NewCase.model_validate({**copied, **given, "subject": subject, "follow_up_of": parent.number})
-    return await open_case(asking, complete)
+    return await open_case(asking, complete, ago)
 
 
-async def prepare(session: AsyncSession, caller: Caller, form: NewCase) -> Open:
+async def prepare(session: Sight, caller: Caller, request: Once, form: NewCase) -> Open:
     """Check the form and fill in what has one possible value (desk-rules M2-M7).
 
     Returns:
@@ -104,17 +123,19 @@ async def prepare(session: AsyncSession, caller: Caller, form: NewCase) -> Open:
         Problem: 422 that names every field at fault.
     """
     accounts = await possible_accounts(session, caller, form.account, form.contact)
-    account = _account(accounts, form)
+    fitting = _fitting(accounts, form)
+    account = _only(fitting)
     values = form.model_dump(exclude={"attachments"}) | {
         "account": account.key if account else None,
         "contact": form.contact or _contact(caller, account),
         "environment": form.environment or _only(account.environments if account else ()),
+        "internal_reference": form.internal_reference or None,
         "reporter": caller.address,
         "cc": tuple(form.cc),
         "attachments": tuple(map(str, form.attachments)),
     }
     _fill_in_lists(caller, values)
-    errors = [*check_lists(caller.desk, values), *await check_attachments(session, caller, form.attachments)]
+    errors = [*check_lists(caller.desk, values), *await check_attachments(session, caller, request, form.attachments)]
     if form.account and account is None:
         errors.append(await _unknown_account(session, caller, form.account))
     else:
@@ -122,17 +143,24 @@ async def prepare(session: AsyncSession, caller: Caller, form: NewCase) -> Open:
         errors += check_contact(caller, candidates, form.contact)
         errors += check_environment(account, form.environment)
     named = {error.field for error in errors}
-    errors += [error for error in _missing(caller.desk.policy, values, accounts) if error.field not in named]
+    required = dict.fromkeys(caller.desk.policy.required_at_opening)
+    if len(fitting) > 1:
+        required["account"] = None  # left open between two, a case would be found by nobody in either
+    choices = sorted(accounts)
+    if "account" in required and not choices:
+        choices = await account_keys(session, caller.desk)
+    errors += [error for error in _missing(required, values, account, choices) if error.field not in named]
     if errors:
         raise invalid(*errors)
     return Open(command_id="", actor=caller.actor, **values)
 
 
-def _account(accounts: dict[str, AccountView], form: NewCase) -> AccountView | None:
+def _fitting(accounts: dict[str, AccountView], form: NewCase) -> list[AccountView]:
+    """Those accounts that the case may belong to, by what the form says (desk-rules M3, M4)."""
     if form.account:
-        return accounts.get(form.account)
-    fitting = [each for each in accounts.values() if form.contact is None or form.contact in each.members]
-    return fitting[0] if len(fitting) == 1 else None
+        return [accounts[form.account]] if form.account in accounts else []
+    several = len(accounts) > 1 and form.contact is not None
+    return [each for each in accounts.values() if not several or form.contact in each.members]
 
 
 def _contact(caller: Caller, account: AccountView | None) -> str | None:
@@ -141,7 +169,7 @@ def _contact(caller: Caller, account: AccountView | None) -> str | None:
     return _only(sorted(account.members)) if account else None
 
 
-def _only(values: Iterable[str]) -> str | None:
+def _only(values: Iterable[_T]) -> _T | None:
     several = list(values)
     return several[0] if len(several) == 1 else None
 
@@ -153,7 +181,7 @@ def _fill_in_lists(caller: Caller, values: dict[str, Any]) -> None:
             values[name] = _only(choices)
 
 
-async def _unknown_account(session: AsyncSession, caller: Caller, key: str) -> FieldError:
+async def _unknown_account(session: Reader, caller: Caller, key: str) -> FieldError:
     if caller.is_customer:
         message, allowed = f"«{key}» is not one of your accounts.", sorted(caller.accounts)
     else:
@@ -161,20 +189,21 @@ async def _unknown_account(session: AsyncSession, caller: Caller, key: str) -> F
     return FieldError(field="account", message=message, allowed=allowed)
 
 
-def _missing(policy: Policy, values: dict[str, Any], accounts: dict[str, AccountView]) -> Iterable[FieldError]:
-    allowed: dict[str, list[str]] = {"account": sorted(accounts), "impact": ["High", "Medium", "Low"]}
-    if account := accounts.get(values["account"] or ""):
+def _missing(
+    required: Iterable[str], values: dict[str, Any], account: AccountView | None, accounts: list[str]
+) -> Iterable[FieldError]:
+    allowed: dict[str, list[str]] = {"account": accounts, "impact": list(IMPACTS)}
+    if account:
         allowed |= {"environment": list(account.environments), "contact": sorted(account.members)}
-    for name in policy.required_at_opening:
+    for name in required:
         if not str(values.get(name) or "").strip():
-            yield FieldError(
-                field=name,
-                message=f"{name} is required to open a case on this desk.",
-                allowed=allowed.get(name) or None,
-            )
+            message = f"{name} is required to open a case on this desk."
+            if allowed.get(name) == []:
+                message += " There is none to choose yet: an administrator of the desk has to add one."
+            yield FieldError(field=name, message=message, allowed=allowed.get(name) or None)
 
 
-async def _parent(session: AsyncSession, asking: Asking, number: int | None) -> CaseRecord | None:
+async def _parent(session: Sight, asking: Asking, number: int | None) -> CaseRecord | None:
     if number is None:
         return None
     require(asking.caller, Action.FOLLOW_UP)
@@ -193,7 +222,7 @@ def _may_be_followed(caller: Caller, parent: CaseRecord, number: int) -> None:
         raise refused(caller, parent, refusal)
 
 
-async def _start(asking: Asking, command: Open, number: int) -> None:
+async def _start(asking: Asking, command: Open, number: int, ago: timedelta) -> None:
     desk = asking.caller.desk
     run = CaseRun(
         case_id=str(uuid.uuid5(_CASES, command.command_id)),
@@ -201,6 +230,7 @@ async def _start(asking: Asking, command: Open, number: int) -> None:
         number=number,
         policy=desk.policy,
         policy_version=desk.policy_version,
+        clock_offset=-ago.total_seconds(),
     )
     async with measured(command.name):
         outcome = await answered(asking.context.door.open(run, command))
@@ -209,13 +239,13 @@ async def _start(asking: Asking, command: Open, number: int) -> None:
 
 
 async def _opened(asking: Asking, number: int) -> Answer:
-    async with asking.context.database.read() as session:
+    async with asking.context.database.read_as(asking.caller.eyes) as session:
         record = await find_case(session, asking.caller, number)
         names = await names_of(session, [record])
     return Answer(201, represent(asking.caller, record, names).model_dump(mode="json"))
 
 
-async def _copied(session: AsyncSession, caller: Caller, parent: CaseRecord, form: NewFollowUp) -> dict[str, Any]:
+async def _copied(session: Reader, caller: Caller, parent: CaseRecord, form: NewFollowUp) -> dict[str, Any]:
     """The old case's fields, but for those that the desk or the account no longer offers."""
     state = parent.state
     values: dict[str, Any] = {name: getattr(state, name) for name in _COPIED} | {"cc": list(state.cc)}

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Row, any_, bindparam, select
+from sqlalchemy import (
+    ARRAY,
+    CompoundSelect,
+    Integer,
+    Row,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    false,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from services.api.callers import Caller
 from services.api.problems import Problem, not_found
 from services.api.visibility import SEEN, seen_by
 from shared.contracts.events import STATES
 from shared.db.cases import POLICIES
-from shared.db.engine import Reader
-from shared.db.models import Case, Person
+from shared.db.models import Account, Case, Person
+from shared.db.viewed import Sight
 from shared.domain.case import CaseState
 from shared.domain.policy import Policy
 
@@ -42,12 +57,12 @@ class CaseRecord:
         return datetime.now(UTC) + self.clock_offset
 
 
-async def find_case(session: Reader, caller: Caller, number: str | int) -> CaseRecord:
+async def find_case(session: Sight, caller: Caller, number: str | int) -> CaseRecord:
     """A case that the caller may see.
 
     Args:
-        session: for reading.
-        caller: through whose eyes.
+        session: looks through the caller's eyes.
+        caller: who asks.
         number: from the address, as ``12`` or ``CON-12``.
 
     Raises:
@@ -70,14 +85,36 @@ _row = Case.__table__.c
 _FIND = select(
     _row.id, _row.number, _row.policy, _row.policy_version, _row.state, _row.description, _row.clock_offset
 ).where(_row.desk_id == bindparam("desk"), _row.number == any_(bindparam("numbers", type_=ARRAY(Integer))), SEEN)
+_SEEN_NUMBERS = _FIND.with_only_columns(_row.number)
 
 
-async def find_cases(session: Reader, caller: Caller, numbers: Collection[int]) -> list[CaseRecord]:
-    """Those of the cases that the caller may see, in the order of ``numbers``."""
+async def find_cases(session: Sight, caller: Caller, numbers: Collection[int]) -> list[CaseRecord]:
+    """Those of the cases that the caller may see, in the order of ``numbers``, with no links to others."""
     wanted = {"desk": caller.desk.id, "numbers": [number for number in numbers if number < 2**31]}
     found = await session.execute(_FIND, wanted | seen_by(caller.viewer))
     records = {row.number: _case_record(row) for row in found}
+    if caller.is_customer:
+        records = await _linked_to_what_is_seen(session, caller, records)
     return [records[number] for number in numbers if number in records]
+
+
+async def _linked_to_what_is_seen(
+    session: Sight, caller: Caller, records: Mapping[int, CaseRecord]
+) -> dict[int, CaseRecord]:
+    """The cases without the links to follow-ups, or from them, that the caller may not see."""
+    linked = {each for record in records.values() for each in (record.state.follow_up_of, *record.state.follow_ups)}
+    if not (others := linked - {None, *records}):
+        return dict(records)
+    wanted = {"desk": caller.desk.id, "numbers": list(others)}
+    seen = {row.number for row in await session.execute(_SEEN_NUMBERS, wanted | seen_by(caller.viewer))}
+    return {number: _without_links(record, others - seen) for number, record in records.items()}
+
+
+def _without_links(record: CaseRecord, hidden: Collection[int | None]) -> CaseRecord:
+    state = record.state
+    follow_ups = tuple(number for number in state.follow_ups if number not in hidden)
+    follow_up_of = None if state.follow_up_of in hidden else state.follow_up_of
+    return replace(record, state=replace(state, follow_ups=follow_ups, follow_up_of=follow_up_of))
 
 
 def _case_record(row: Row[*tuple[Any, ...]]) -> CaseRecord:
@@ -92,13 +129,44 @@ def _case_record(row: Row[*tuple[Any, ...]]) -> CaseRecord:
     )
 
 
-async def names_of(session: Reader, records: Iterable[CaseRecord]) -> dict[str, str]:
-    """Names of the people on these cases, by address; those we know."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people and accounts on cases are called, and how people are reached; those we know.
+
+    Args:
+        people: names by mail address.
+        phones: telephone numbers by mail address.
+        accounts: names by key.
+    """
+
+    people: Mapping[str, str]
+    phones: Mapping[str, str]
+    accounts: Mapping[str, str]
+
+
+_NAMES: CompoundSelect[*tuple[Any, ...]] = union_all(
+    select(true().label("person"), Person.email.label("key"), Person.name, Person.phone).where(
+        Person.email == any_(bindparam("people", type_=ARRAY(Text)))
+    ),
+    select(false(), Account.key, Account.name, null())
+    .join(Case, and_(Case.desk_id == Account.desk_id, Case.account == Account.key))
+    .where(Case.id == any_(bindparam("cases", type_=ARRAY(Uuid))))
+    .distinct(),
+)
+
+
+async def names_of(session: Sight, records: Collection[CaseRecord]) -> Names:
+    """Names of the people and accounts on these cases."""
     addresses = {
         address
         for record in records
         for address in (record.state.reporter, record.state.contact, record.state.assignee, *record.state.cc)
         if address
     }
-    found = await session.execute(select(Person.email, Person.name).where(Person.email.in_(addresses)))
-    return {row.email: row.name for row in found}
+    wanted = {"people": list(addresses), "cases": [record.id for record in records]}
+    rows = (await session.execute(_NAMES, wanted)).all()
+    return Names(
+        people={row.key: row.name for row in rows if row.person},
+        phones={row.key: row.phone for row in rows if row.phone},
+        accounts={row.key: row.name for row in rows if not row.person},
+    )

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from services.api.authorisation import may
 from services.api.callers import Caller
-from services.api.cases.records import CaseRecord
+from services.api.cases.records import CaseRecord, Names
 from services.api.cases.schemas import ActionOut, CaseOut, ResolutionOut, SurveyOut
 from shared.domain.case import Status, WindowKind
 from shared.domain.decision import allowed_actions
+from shared.domain.lifecycle import Action
+from shared.domain.policy import Urgency
+
+_NEEDED_BY_FORM = {Action.ASSIGN: ("assignee",), Action.FOLLOW_UP: ("description",)}
+"""What the route's form needs beyond what the lifecycle does."""
 
 
 def actions_for(caller: Caller, record: CaseRecord) -> list[ActionOut]:
     """What the caller may do now: what the lifecycle would accept and the table of rights allows."""
     return [
-        ActionOut(name=action.name.value, required=list(action.required))
+        ActionOut(name=action.name.value, required=[*action.required, *_NEEDED_BY_FORM.get(action.name, ())])
         for action in allowed_actions(record.state, record.policy, caller.kind, record.now)
-        if may(caller, action.name)
+        if may(caller, action.name, record.state)
     ]
 
 
-def represent(caller: Caller, record: CaseRecord, names: Mapping[str, str]) -> CaseOut:
+def represent(caller: Caller, record: CaseRecord, names: Names) -> CaseOut:
     """The case for that caller.
 
     Args:
         caller: whose actions are given.
         record: the case.
-        names: of people, by address; may hold more than this case's.
+        names: may hold more than this case's.
     """
     state = record.state
     people = (state.reporter, state.contact, state.assignee, *state.cc)
@@ -44,10 +47,13 @@ def represent(caller: Caller, record: CaseRecord, names: Mapping[str, str]) -> C
         type=state.type,
         severity=state.severity,
         impact=state.impact,
+        urgency={Urgency.SEVERITY: state.severity, Urgency.IMPACT: state.impact}.get(record.policy.urgency),
         account=state.account,
+        account_name=names.accounts.get(state.account or ""),
         environment=state.environment,
         reporter=state.reporter,
         contact=state.contact,
+        contact_phone=names.phones.get(state.contact or ""),
         cc=list(state.cc),
         assignee=state.assignee,
         internal_reference=state.internal_reference,
@@ -70,5 +76,5 @@ def represent(caller: Caller, record: CaseRecord, names: Mapping[str, str]) -> C
         updated_at=state.updated_at,
         seq=state.seq,
         actions=actions_for(caller, record),
-        people={address: names[address] for address in people if address and address in names},
+        people={address: names.people[address] for address in people if address and address in names.people},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,9 +16,11 @@ from shared.domain.limits import (
     SUBJECT_MAX_CHARACTERS,
     TEXT_MAX_BYTES,
 )
+from shared.domain.policy import Impact
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text; a ``ValueError`` for one that Postgres can't keep."""
     if "\0" in text:
         raise ValueError("holds a NUL character (U+0000), which can't be stored; remove it.")
     return text
@@ -43,17 +45,17 @@ def _distinct(addresses: list[str]) -> list[str]:
 
 
 Line = Annotated[
-    str, StringConstraints(max_length=FIELD_MAX_CHARACTERS, strip_whitespace=True), AfterValidator(_storable)
+    str, StringConstraints(max_length=FIELD_MAX_CHARACTERS, strip_whitespace=True), AfterValidator(storable)
 ]
 LongText = Annotated[
     str,
-    AfterValidator(_storable),
+    AfterValidator(storable),
     AfterValidator(_within_bytes),
     Field(description="At most 64 KiB in UTF-8.", json_schema_extra={"maxLength": TEXT_MAX_BYTES}),
 ]
 Address = Annotated[
     str,
-    AfterValidator(_storable),
+    AfterValidator(storable),
     AfterValidator(_address),
     Field(json_schema_extra={"format": "email"}, examples=["bob@acme.example"]),
 ]
@@ -61,9 +63,8 @@ Addresses = Annotated[list[Address], Field(max_length=CC_MAX_ADDRESSES), AfterVa
 AttachmentIds = Annotated[
     list[uuid.UUID],
     Field(max_length=ATTACHMENTS_MAX_PER_COMMAND, description="Ids of files uploaded before."),
+    AfterValidator(lambda ids: list(dict.fromkeys(ids))),
 ]
-Impact = Literal["High", "Medium", "Low"]
-IMPACTS = ("High", "Medium", "Low")
 
 
 class Body(BaseModel):
@@ -72,7 +73,17 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _CaseFields(Body):
+class CommandBody(Body):
+    """The body of a request that asks for a change."""
+
+    command_id: str | None = Field(
+        default=None,
+        exclude=True,
+        description="The same as the header `Idempotency-Key`, for programs that send commands over NATS too.",
+    )
+
+
+class _CaseFields(CommandBody):
     product: Line | None = Field(default=None, examples=["ERP"], description="One of the desk's products.")
     type: Line | None = Field(default=None, examples=["Incident"], description="One of the desk's case types.")
     severity: Line | None = Field(default=None, examples=["High"], description="One of the desk's severities.")
@@ -84,7 +95,7 @@ class _CaseFields(Body):
 
 
 Subject = Annotated[
-    str, StringConstraints(max_length=SUBJECT_MAX_CHARACTERS, strip_whitespace=True), AfterValidator(_storable)
+    str, StringConstraints(max_length=SUBJECT_MAX_CHARACTERS, strip_whitespace=True), AfterValidator(storable)
 ]
 
 
@@ -164,10 +175,13 @@ class CaseOut(BaseModel):
     type: str | None
     severity: str | None
     impact: str | None
-    account: str | None
+    urgency: str | None = Field(description="By the field that this desk goes by: severity or impact; null: by none.")
+    account: str | None = Field(examples=["acme"])
+    account_name: str | None = Field(examples=["Acme Ltd"])
     environment: str | None
     reporter: str = Field(examples=["bob@acme.example"])
     contact: str | None
+    contact_phone: str | None = Field(examples=["+44 20 7946 0000"])
     cc: list[str]
     assignee: str | None
     internal_reference: str | None

@@ -18,9 +18,10 @@ from services.api.events.records import event_as_told, event_of_command, hidden_
 from services.api.events.schemas import EventOut
 from services.api.problems import FieldError, documented, invalid
 from shared.contracts.workflow import Outcome
-from shared.db.engine import Reader
+from shared.db.viewed import Sight
 from shared.domain.commands import Comment
 from shared.domain.decision import action_of
+from shared.domain.events import CONVERSATION
 
 router = APIRouter(tags=["comments"])
 
@@ -36,8 +37,8 @@ async def post_comment(number: CaseNumber, form: NewComment, asking: AskingHere)
     caller = asking.caller
     command = _command(caller, form)
 
-    async def prepare(session: Reader, record: CaseRecord) -> Comment:
-        errors = await check_attachments(session, caller, form.attachments)
+    async def prepare(session: Sight, record: CaseRecord) -> Comment:
+        errors = await check_attachments(session, caller, asking.once, form.attachments)
         errors += await _check_reply(session, caller, record, form)
         if errors:
             raise invalid(*errors)
@@ -46,7 +47,7 @@ async def post_comment(number: CaseNumber, form: NewComment, asking: AskingHere)
     async def respond(record: CaseRecord, outcome: Outcome, command_id: str) -> Answer:
         if told := event_as_told(record, replace(command, command_id=command_id), outcome):
             return Answer(201, told)
-        async with asking.context.database.reading() as session:
+        async with asking.context.database.reading_as(caller.eyes) as session:
             event = await event_of_command(session, record.id, command_id)
         if event is None:
             raise RuntimeError(f"accepted command {command_id} left no event")
@@ -76,13 +77,16 @@ def _command(caller: Caller, form: NewComment) -> Comment:
     )
 
 
-async def _check_reply(session: Reader, caller: Caller, record: CaseRecord, form: NewComment) -> list[FieldError]:
+async def _check_reply(session: Sight, caller: Caller, record: CaseRecord, form: NewComment) -> list[FieldError]:
     """A reply answers something that its readers can see."""
     if form.in_reply_to is None:
         return []
     kind = await kind_of(session, record.id, form.in_reply_to)
     if kind is None or kind in hidden_from(caller):
         return [FieldError(field="in_reply_to", message=f"The case has no event {form.in_reply_to}.")]
+    if kind not in CONVERSATION:
+        message = f"Event {form.in_reply_to} is no comment to reply to; leave this out to begin a conversation."
+        return [FieldError(field="in_reply_to", message=message)]
     if kind == "noted" and not form.internal:
         return [FieldError(field="in_reply_to", message="A note can only be answered by a note: set internal.")]
     return []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from services.api.cases.schemas import Addresses, AttachmentIds, Body, LongText
+from services.api.cases.schemas import Addresses, AttachmentIds, CommandBody, LongText
 
 
-class NewComment(Body):
+class NewComment(CommandBody):
     """Something to say on a case; a flag ends or hands over the turn with the same words."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"body": "We are looking into it."}]})

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from services.api.answers import Json
-from services.api.auth import CallerHere, Proven
-from services.api.authorisation import Access, require
+from services.api.auth import CallerHere, Proven, look_up
+from services.api.authorisation import Access, may, require
+from services.api.callers import Caller
 from services.api.cases.endpoints import CaseNumber
 from services.api.cases.records import find_case
 from services.api.context import Ctx
@@ -31,7 +32,7 @@ async def get_events(
 ) -> JSONResponse:
     """The case's activity that one may see, oldest first. For the next page give the last seq as `after_seq`."""
     require(caller, Access.READ)
-    async with context.database.read() as session:
+    async with context.database.read_as(caller.eyes) as session:
         record = await find_case(session, caller, number)
         return Json({"items": await read_events(session, caller, record.id, after_seq, limit)})
 
@@ -49,6 +50,7 @@ async def get_events(
     },
 )
 async def stream_events(
+    desk: str,
     caller: CallerHere,
     identity: Proven,
     context: Ctx,
@@ -58,8 +60,13 @@ async def stream_events(
     require(caller, Access.FOLLOW)
     if last_event_id and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
         raise invalid(FieldError(field="Last-Event-ID", message="Last-Event-ID: an id that this stream has sent."))
+
+    async def still() -> Caller | None:
+        now = await look_up(desk, identity, context)
+        return now if now and may(now, Access.FOLLOW) else None
+
     return StreamingResponse(
-        live(context.hub, caller, identity.expires_at, int(last_event_id) if last_event_id else None),
+        live(context.hub, caller, still, identity.expires_at, int(last_event_id) if last_event_id else None),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

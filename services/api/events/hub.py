@@ -17,7 +17,7 @@ from shared.contracts.events import CaseEvent
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM
 from shared.messaging.bus import Bus
 from shared.messaging.pull import Pull, PullLostError
-from shared.telemetry import get_logger
+from shared.telemetry import get_logger, metrics
 
 QUEUE_EVENTS: Final = 1_000
 """What a live page may lag behind before it is cut off; it comes back with its ``Last-Event-ID``."""
@@ -93,10 +93,12 @@ class EventHub:
         if self._closed:
             listener.put(None)
         self._listeners.add(listener)
+        metrics.event_streams.inc()
         try:
             yield listener
         finally:
             self._listeners.discard(listener)
+            metrics.event_streams.dec()
 
     async def missed(self, desk: str, after: int) -> AsyncIterator[Streamed | Reset]:
         """Events of a desk that came after a place in the stream, up to about now.

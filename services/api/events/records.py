@@ -12,8 +12,8 @@ from services.api.callers import Caller
 from services.api.cases.records import CaseRecord
 from shared.contracts.events import details
 from shared.contracts.workflow import Outcome
-from shared.db.engine import Reader
 from shared.db.models import CaseEvent
+from shared.db.viewed import Sight
 from shared.domain.commands import Comment
 from shared.domain.decision import decide
 from shared.domain.events import STAFF_ONLY, Commented, Noted
@@ -39,14 +39,14 @@ def _shown_to(caller: Caller) -> ColumnElement[bool]:
 
 
 async def read_events(
-    session: Reader, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
+    session: Sight, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
 ) -> list[dict[str, Any]]:
     """Events after ``after_seq`` in order, at most ``limit``, as they go out."""
     query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
     return [event_out(row) for row in await session.execute(query.order_by(CaseEvent.seq).limit(limit))]
 
 
-async def event_of_command(session: Reader, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:
+async def event_of_command(session: Sight, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:
     """The first event that a command caused, as it goes out."""
     row = (await session.execute(_OF_COMMAND, {"case": case_id, "command": command_id})).one_or_none()
     return event_out(row) if row else None
@@ -56,10 +56,10 @@ def event_as_told(record: CaseRecord, comment: Comment, outcome: Outcome) -> dic
     """The event that a comment became, known without reading it back: the machine decides the same words again.
 
     Returns:
-        None if it has to be read: a comment whose first event is more than its words, or one that the machine would
-        not take again.
+        None if it has to be read: a comment with files, one whose first event is more than its words, or one that the
+        machine would not take again.
     """
-    if outcome.at is None:
+    if outcome.at is None or comment.attachments:
         return None
     decided = decide(record.state, record.policy, comment, outcome.at)
     if isinstance(decided, Refusal) or not decided or not isinstance(decided[0], Commented | Noted):
@@ -70,7 +70,7 @@ def event_as_told(record: CaseRecord, comment: Comment, outcome: Outcome) -> dic
     return {**common, "command": event.command, "part": event.part, **details(event)}
 
 
-async def kind_of(session: Reader, case_id: uuid.UUID, seq: int) -> str | None:
+async def kind_of(session: Sight, case_id: uuid.UUID, seq: int) -> str | None:
     """What kind event ``seq`` of the case is; None if there is none."""
     query = select(CaseEvent.kind).where(CaseEvent.case_id == case_id, CaseEvent.seq == seq)
     return (await session.scalars(query)).one_or_none()

@@ -16,7 +16,7 @@ class ActorOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """Something that has happened to a case. What the event adds stands beside these, as `body` of a comment."""
+    """Something that has happened to a case. What it adds stands beside these, as a comment's `body` and `files`."""
 
     model_config = ConfigDict(
         extra="allow",

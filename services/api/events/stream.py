@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,38 +19,45 @@ from shared.messaging.pull import PullLostError
 
 HEARTBEAT_SECONDS: Final = 15.0
 LIFETIME_SECONDS: Final = 3600.0
-"""After that a page reconnects, and what it may see is looked up anew."""
 _HELLO: Final = b"retry: 2000\n: following\n\n"
 _HEARTBEAT: Final = b": still here\n\n"
 _RESET: Final = b'event: reset\ndata: {"detail":"Events may have been missed: reload, then follow from here."}\n\n'
 
 
-async def live(hub: EventHub, caller: Caller, expires_at: datetime, last_seen: int | None) -> AsyncIterator[bytes]:
+async def live(
+    hub: EventHub,
+    caller: Caller,
+    still: Callable[[], Awaitable[Caller | None]],
+    expires_at: datetime,
+    last_seen: int | None,
+) -> AsyncIterator[bytes]:
     """The stream as it goes out.
 
     Args:
         hub: the source.
         caller: through whose eyes.
+        still: what they are by now; None once they may follow no more, which ends the stream.
         expires_at: end of the caller's token or session, and so of the stream.
         last_seen: ``Last-Event-ID``: go on after that place; None: from now.
     """
-    left = min((expires_at - datetime.now(UTC)).total_seconds(), LIFETIME_SECONDS)
-    end = asyncio.get_running_loop().time() + left
+    clock = asyncio.get_running_loop().time
+    end = clock() + min((expires_at - datetime.now(UTC)).total_seconds(), LIFETIME_SECONDS)
+    beat = clock() + HEARTBEAT_SECONDS
     with hub.listening() as listener:
         yield _HELLO
         items = _from(hub, caller, listener, last_seen)
         following = asyncio.ensure_future(anext(items, None))
         try:
-            while (wait := min(HEARTBEAT_SECONDS, end - asyncio.get_running_loop().time())) > 0:
-                done, _ = await asyncio.wait([following], timeout=wait)
-                if not done:
-                    yield _HEARTBEAT
-                    continue
-                item = following.result()
-                if item is None:
+            while clock() < end:
+                done, _ = await asyncio.wait([following], timeout=max(0.0, min(beat, end) - clock()))
+                now = await still()
+                item = following.result() if done else _HEARTBEAT
+                if now is None or item is None:
                     return
-                following = asyncio.ensure_future(anext(items, None))
-                if written := _written(caller, item):
+                if done:
+                    following = asyncio.ensure_future(anext(items, None))
+                if written := item if isinstance(item, bytes) else _written(now, item):
+                    beat = clock() + HEARTBEAT_SECONDS
                     yield written
         finally:
             following.cancel()
@@ -68,7 +75,7 @@ async def _from(
     while (heard := await listener.queue.get()) is not None:
         if isinstance(heard, Reset):
             position = 0
-        elif heard.position <= position:
+        elif heard.position <= position or heard.desk != caller.desk.slug:
             continue
         yield heard
 
@@ -88,7 +95,7 @@ def _written(caller: Caller, item: Streamed | Reset) -> bytes | None:
     if isinstance(item, Reset):
         return _RESET
     event = item.event
-    if item.desk != caller.desk.slug or event.kind in hidden_from(caller):
+    if event.kind in hidden_from(caller):
         return None
     if not may_see(caller.viewer, event.data.case):
         return None

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from services.api.answers import Json
 from services.api.auth import CallerHere
-from services.api.cases.schemas import IMPACTS
+from services.api.cases.choices import load_accounts
+from services.api.context import Ctx
 from services.api.problems import documented
 from shared.db.cases import POLICIES
 from shared.domain.limits import (
@@ -20,6 +21,7 @@ from shared.domain.limits import (
     SUBJECT_MAX_CHARACTERS,
     TEXT_MAX_BYTES,
 )
+from shared.domain.policy import IMPACTS
 
 router = APIRouter(tags=["policy"])
 
@@ -47,6 +49,15 @@ class CalendarOut(BaseModel):
     holidays: list[str] = Field(examples=[["GB-ENG"]])
 
 
+class AccountOut(BaseModel):
+    """An account for which one may open cases."""
+
+    key: str = Field(examples=["acme"])
+    name: str = Field(examples=["Acme Ltd"])
+    environments: list[str]
+    members: dict[str, str] = Field(description="Names by address: whom a case can be opened for.")
+
+
 class PolicyOut(BaseModel):
     """A desk's effective policy and its lists."""
 
@@ -64,13 +75,16 @@ class PolicyOut(BaseModel):
     impacts: list[str]
     calendar: CalendarOut
     contacts: list[dict[str, Any]]
+    accounts: list[AccountOut] = Field(description="A customer's own; of staff and services, none are listed.")
     limits: dict[str, int]
 
 
 @router.get("/policy", response_model=PolicyOut, responses=documented(401, 404, 503))
-async def get_policy(caller: CallerHere) -> JSONResponse:
-    """Read the desk's effective policy, labels, products, types and severities."""
+async def get_policy(caller: CallerHere, context: Ctx) -> JSONResponse:
+    """Read the desk's effective policy, labels, products, types and severities, and what a form has to choose from."""
     desk = caller.desk
+    async with context.database.read() as session:
+        accounts = await load_accounts(session, desk, caller.accounts)
     groups = [StatusGroupOut(label=group.label, statuses=list(group.statuses)) for group in desk.policy.groups()]
     policy = PolicyOut(
         desk=desk.slug,
@@ -87,6 +101,7 @@ async def get_policy(caller: CallerHere) -> JSONResponse:
         impacts=list(IMPACTS),
         calendar=CalendarOut(timezone=desk.timezone, workdays=desk.workdays, holidays=desk.holidays),
         contacts=desk.contacts,
+        accounts=[AccountOut.model_validate(account, from_attributes=True) for account in accounts.values()],
         limits=LIMITS,
     )
     return Json(policy.model_dump(mode="json"))

@@ -1,0 +1,123 @@
+"""A whole filtered list as a file, sent while it is read: nothing of it is kept but the cases' numbers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from fastapi.responses import StreamingResponse
+from starlette.types import Send
+
+from services.api.callers import Caller, DeskView
+from services.api.cases.exports.csv_file import CsvFile
+from services.api.cases.exports.rows import cells, columns, read_rows
+from services.api.cases.exports.xlsx_file import XlsxFile
+from services.api.cases.filters import ExportQuery
+from services.api.cases.finding import SearchAwayError, as_search, numbers_from_record, numbers_from_search
+from services.api.context import Context
+from services.api.problems import FieldError, invalid
+from shared.contracts.search import SearchQuery
+from shared.telemetry import get_logger
+
+FILES: Final[dict[str, type[CsvFile] | type[XlsxFile]]] = {"csv": CsvFile, "xlsx": XlsxFile}
+_ROWS_AT_ONCE: Final = 250
+"""Read and written in some milliseconds, after which others have their turn. A connection to Postgres is held only
+while so many are read, however slowly the file is taken."""
+
+_log = get_logger(__name__)
+
+
+class ExportBrokenError(Exception):
+    """The file can't be finished."""
+
+
+class FileSent(StreamingResponse):
+    """A file; if it breaks off, the server cuts the connection, by which the receiver knows that it is not whole."""
+
+    async def stream_response(self, send: Send) -> None:
+        with suppress(ExportBrokenError):
+            await super().stream_response(send)
+
+
+async def export(context: Context, caller: Caller, query: ExportQuery) -> AsyncGenerator[bytes, None]:
+    """The file, begun: what is to be refused is refused before its first byte. Later on it ends with an
+    ``ExportBrokenError`` if it can't be finished.
+
+    Raises:
+        Problem: 422 as for a list, or for more cases than the format holds; 503 if words are asked for and no search
+            node answers.
+    """
+    pieces = _pieces(context, caller, query)
+    return _begun(await anext(pieces), pieces)
+
+
+def file_name(desk: DeskView, query: ExportQuery) -> str:
+    """Such as ``connect-cases-2026-11-22.csv``; the day is the desk's."""
+    return f"{desk.slug}-cases-{datetime.now(ZoneInfo(desk.timezone)):%Y-%m-%d}.{query.format}"
+
+
+async def _begun(first: bytes, others: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(others):
+        yield first
+        try:
+            async for piece in others:
+                yield piece
+        except Exception as error:
+            _log.error("export broken off", error=repr(error))
+            raise ExportBrokenError(repr(error)) from None
+
+
+async def _pieces(context: Context, caller: Caller, query: ExportQuery) -> AsyncGenerator[bytes, None]:
+    desk, count = caller.desk, 0
+    wanted = await as_search(context, caller, query, query.after_seq)
+    file = FILES[query.format](list(columns(desk).values()))
+    try:
+        async with aclosing(_batches(context, caller, wanted)) as batches:
+            async for total, numbers in batches:
+                if count == 0:
+                    _check_size(query, total, file.most_rows)
+                    yield file.start()
+                async with context.database.reading_as(caller.eyes) as session:
+                    rows = await read_rows(session, caller, numbers)
+                yield file.rows(cells(desk, row) for row in rows)
+                count += len(numbers)
+        yield file.end()
+        _log.info("cases exported", desk=desk.slug, format=query.format, cases=count)
+    finally:
+        file.close()
+
+
+async def _batches(
+    context: Context, caller: Caller, query: SearchQuery
+) -> AsyncGenerator[tuple[int, Sequence[int]], None]:
+    """Numbers in order, so many at once, each time with the total; one empty batch if there are none."""
+    begun = False
+    try:
+        async with aclosing(numbers_from_search(context.nats, query)) as parts:
+            async for part in parts:
+                begun = True
+                for batch in _split(part.numbers):
+                    yield part.total, batch
+    except SearchAwayError as error:
+        _log.warning("no answer from search", error=str(error))
+        if begun:
+            raise
+    if begun:
+        return
+    async with context.database.read_as(caller.eyes) as session:
+        everything = await numbers_from_record(session, caller, query)
+    for batch in _split(everything):
+        yield len(everything), batch
+
+
+def _split(numbers: Sequence[int]) -> list[Sequence[int]]:
+    return [numbers[start : start + _ROWS_AT_ONCE] for start in range(0, max(1, len(numbers)), _ROWS_AT_ONCE)]
+
+
+def _check_size(query: ExportQuery, total: int, most: int | None) -> None:
+    if most is not None and total > most:
+        message = f"format: the list has {total:,} cases, and {query.format} holds {most:,}. Narrow it, or take csv."
+        raise invalid(FieldError(field="format", message=message, allowed=["csv"]))
