@@ -175,7 +175,14 @@ async def serving(settings: Settings) -> AsyncIterator[ApiWorld]:
     settings = settings.model_copy(update={"development": True, "public_url": url})
     app = create_app(settings)
     server = _Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3, timeout_keep_alive=60)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+            timeout_keep_alive=60,
+        )
     )
     running = asyncio.create_task(server.serve(sockets=[listener]))
     database = Database(settings.database_url)

@@ -27,10 +27,10 @@ class ProblemError(Exception):
 
     def __init__(self, answer: httpx.Response) -> None:
         self.status = answer.status_code
-        body = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
-        self.code = str(body.get("code", ""))
+        self.body: Json = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
+        self.code = str(self.body.get("code", ""))
         self.retry_after = answer.headers.get("Retry-After")
-        super().__init__(f"{self.status} {self.code} {body.get('detail', answer.text[:200])}")
+        super().__init__(f"{self.status} {self.code} {self.body.get('detail', answer.text[:200])}")
 
 
 @dataclass
@@ -123,11 +123,42 @@ class Caller:
         """Do something else to a case; returns the case."""
         return await self.send("POST", f"/cases/{number}/{action}", fields, key)
 
-    async def case(self, number: int) -> Json:
+    async def edit(self, number: int, **changes: Any) -> Json:
+        """Change fields of a case; returns the case."""
+        return await self.send("PATCH", f"/cases/{number}", changes)
+
+    async def case(self, number: int | str) -> Json:
         return await self.send("GET", f"/cases/{number}")
+
+    async def events(self, number: int, **query: Any) -> list[Json]:
+        """What has happened to a case, as far as one may see it."""
+        items: list[Json] = (await self.send("GET", f"/cases/{number}/events", query=query))["items"]
+        return items
 
     async def cases(self, **query: Any) -> Json:
         return await self.send("GET", "/cases", query=query)
+
+    async def upload(self, filename: str, content: bytes, kind: str = "file") -> Json:
+        """Upload a file, to be named by a command; returns what is known of it."""
+        form: Json = {"files": {"file": (filename, content)}, "data": {"kind": kind}}
+        return _content(await self._ask("POST", "/attachments", **form))
+
+    async def attachments(self, number: int) -> list[Json]:
+        """The files of a case."""
+        items: list[Json] = (await self.send("GET", f"/cases/{number}/attachments"))["items"]
+        return items
+
+    async def download(self, path: str, **query: Any) -> httpx.Response:
+        """What is not JSON: a file of a case, or an export."""
+        answer = await self._ask("GET", path, params=query)
+        if answer.status_code >= 400:
+            raise ProblemError(answer)
+        return answer
+
+    async def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": uuid.uuid4().hex}
+        async with self.connections.one() as http:
+            return await http.request(method, f"/api/v1/desks/{self.desk}{path}", headers=headers, **content)
 
     async def send(
         self, method: str, path: str, body: Json | None = None, key: str | None = None, query: Json | None = None
@@ -135,9 +166,9 @@ class Caller:
         """Send a request until it is answered or patience ends.
 
         Args:
-            method: GET or POST.
+            method: of the request.
             path: below the desk's.
-            body: of a POST.
+            body: of a POST or PATCH.
             key: its ``Idempotency-Key``; default: a new one.
             query: of a GET.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,10 @@ from services.local.data_dir import DataDir
 from shared.settings import STACK_JSON, Settings, load_settings
 
 PARTS = ("postgres", "nats", "temporal", "api", "worker", "search", "notifier")
+SETTINGS = {
+    "CASEBOUND_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "CASEBOUND_WEBHOOK_RETRY_SECONDS": "[0.5, 0.5, 1, 2, 5]",
+}
 START_TIMEOUT = 120.0
 STOP_TIMEOUT = 60.0
 
@@ -74,13 +79,16 @@ def casebound(*arguments: str, timeout: float = 60) -> subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-def start_stack(data_dir: Path) -> RunningStack:
-    """Start the product without demo desks on free ports, and wait until it says that it is ready."""
+def start_stack(data_dir: Path, *, demo: bool = False) -> RunningStack:
+    """Start the product on free ports, without demo desks unless told so, and wait until it says that it is ready."""
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / STACK_JSON).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "services.cli", "up", "--data-dir", str(data_dir), "--port", "0", "--no-demo"]
+    command = [sys.executable, "-m", "services.cli", "up", "--data-dir", str(data_dir), "--port", "0"]
+    command.append("--demo" if demo else "--no-demo")
     with (data_dir / "up.out").open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | SETTINGS
+        )
     stack = RunningStack(data_dir, process)
     try:
         wait_for(lambda: (data_dir / STACK_JSON).exists() or process.poll() is not None, START_TIMEOUT, "a start")

@@ -17,6 +17,7 @@ from nats.js.errors import NotFoundError
 
 from shared.contracts.events import CaseEvent
 from shared.contracts.subjects import CASES_STREAM, INDEXER, NOTIFIER
+from shared.db.roles import Role
 from shared.settings import Settings
 from tests.client import Caller
 
@@ -91,7 +92,7 @@ def mail_from_text(recipient: str, message_id: str, text: str) -> Mail:
 
 
 async def _rows(settings: Settings, query: str, *values: object) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(settings.database_url)
+    connection = await asyncpg.connect(settings.database_url, server_settings=Role.SERVICE.settings)
     try:
         return list(await connection.fetch(query, *values))
     finally:
@@ -223,8 +224,10 @@ def expected_mail(events: Sequence[Recorded]) -> set[tuple[int, int, str]]:
         cc = case["cc"]
         assert isinstance(cc, list)
         people = {case["assignee"], previous}
+        if event.kind != "sealed":
+            people |= {case["reporter"], case["contact"]}
         if event.kind not in {"assigned", "sealed"}:
-            people |= {case["reporter"], case["contact"], *cc}
+            people |= set(cc)
         if event.part == 0 and event.kind != "sealed":
             expected |= {(event.number, event.seq, str(who)) for who in people - {None, event.actor}}
     return expected

@@ -22,6 +22,7 @@ BOB = Actor(kind=ActorKind.CUSTOMER, email="bob@acme.example", name="Bob Acme")
 ADA = Actor(kind=ActorKind.STAFF, email="ada@vendor.example", name="Ada Vendor")
 SYSTEM = Actor(kind=ActorKind.SYSTEM, name="Casebound")
 ADMINS = ("root@acme.example",)
+DESK_STAFF = ("ada@vendor.example", "eve@vendor.example")
 NAMES = {"bob@acme.example": "Bob Acme", "ada@vendor.example": "Ada Vendor", "eve@vendor.example": "Eve Vendor"}
 OPENED_BY_BOB: dict[str, Any] = {
     "subject": "Invoices are empty",

@@ -92,12 +92,18 @@ def random_query(rng: random.Random, **fixed: object) -> SearchQuery:
         "desk": rng.choice(tuple(DESKS)),
         "viewer": random_viewer(rng),
         "q": _random_words(rng),
-        "filters": Filters(mine=rng.random() < 0.15, **filters),
+        "filters": Filters(mine=rng.random() < 0.15, within=_random_within(rng, values), **filters),
         "sort": rng.choice(("", "-")) + rng.choice(SORTS),
         "page": rng.choice((1, 1, 2, 3)),
         "page_size": rng.choice((1, 7, 25, 100)),
     }
     return SearchQuery.model_validate(drawn | fixed)
+
+
+def _random_within(rng: random.Random, values: dict[str, tuple[str, ...]]) -> Filters | None:
+    if rng.random() < 0.9:
+        return None
+    return Filters(status=rng.sample(STATUSES, 3), assignee=rng.sample(values["assignee"], 2), mine=rng.random() < 0.5)
 
 
 SORTS = ("updated_at", "created_at", "number", "subject", "status", "severity", "impact", "product")
@@ -123,15 +129,17 @@ def _random_words(rng: random.Random) -> str:
 def matches(cases: Iterable[CaseDocument], query: SearchQuery) -> list[CaseDocument]:
     """Every case that the query finds, in its order."""
     found = [case for case in cases if case.desk == query.desk and _seen(case, query.viewer)]
-    found = [case for case in found if _passes(case, query) and _has_words(case, query)]
+    found = [case for case in found if _passes(case, query.filters, query.viewer) and _has_words(case, query)]
     return _ordered(found, query.sort)
 
 
-def facets(cases: Iterable[CaseDocument]) -> dict[str, dict[str, int]]:
-    """How many cases have which value."""
+def facets(cases: Sequence[CaseDocument], query: SearchQuery) -> dict[str, dict[str, int]]:
+    """How many of the cases that pass through all other filters have which value."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
-    for case in cases:
-        for name in FACETS:
+    found = matches(cases, query)
+    for name in FACETS:
+        wider = query.model_copy(update={"filters": query.filters.model_copy(update={name: []})})
+        for case in matches(cases, wider) if getattr(query.filters, name) else found:
             value = getattr(case, name) or ("none" if name == "assignee" else None)
             if value:
                 counts[name][value] += 1
@@ -148,16 +156,18 @@ def _seen(case: CaseDocument, viewer: Viewer) -> bool:
     return viewer.staff or own or case.account in viewer.accounts
 
 
-def _passes(case: CaseDocument, query: SearchQuery) -> bool:
+def _passes(case: CaseDocument, filters: Filters, viewer: Viewer) -> bool:
     for name in FACETS:
-        wanted = getattr(query.filters, name)
+        wanted = getattr(filters, name)
         if name == "assignee":
             wanted = [value.lower() for value in wanted]
         value = getattr(case, name) or ("none" if name == "assignee" else None)
         if wanted and value not in wanted:
             return False
-    email = (query.viewer.email or "").lower()
-    return not query.filters.mine or (bool(email) and (email in case.people or email == case.assignee))
+    email = (viewer.email or "").lower()
+    if filters.mine and not (email and (email in case.people or email == case.assignee)):
+        return False
+    return filters.within is None or _passes(case, filters.within, viewer)
 
 
 def _has_words(case: CaseDocument, query: SearchQuery) -> bool:

@@ -33,6 +33,7 @@ CONTRACT = [
     "followed_up",
     "attached",
     "attachment_removed",
+    "note_attachment_removed",
     "surveyed",
     "command_rejected",
 ]
@@ -53,7 +54,7 @@ def written(path: Path) -> dict[str, Any]:
 
 def test_kinds_are_those_of_the_contract() -> None:
     assert {kind_of(event) for event in get_args(e.Event)} == set(CONTRACT)
-    assert len(CONTRACT) == len(set(CONTRACT)) == 20
+    assert len(CONTRACT) == len(set(CONTRACT)) == 21
 
 
 def test_there_is_an_example_of_each_kind() -> None:

@@ -16,12 +16,21 @@ CHANGE = {401, 403, 404, 409, 422, 503}
 ROUTES = {
     ("post", f"{DESK}/cases"): {201} | CHANGE,
     ("get", f"{DESK}/cases"): {200, 401, 404, 422, 503},
+    ("get", f"{DESK}/cases/export"): {200, 401, 404, 422, 503},
     ("get", CASE): {200, 401, 404, 503},
     ("patch", CASE): {200} | CHANGE,
     ("post", f"{CASE}/comments"): {201} | CHANGE,
     ("post", f"{CASE}/follow-up"): {201} | CHANGE,
+    ("post", f"{DESK}/attachments"): {201, 401, 403, 404, 413, 415, 422, 503},
+    ("get", f"{CASE}/attachments"): {200, 401, 404, 503},
+    ("get", f"{CASE}/attachments/{{attachment}}"): {200, 206, 401, 404, 410, 416, 503},
+    ("delete", f"{CASE}/attachments/{{attachment}}"): {200, 410} | CHANGE,
     ("get", f"{CASE}/events"): {200, 401, 404, 422, 503},
     ("get", f"{DESK}/events/stream"): {200, 401, 404, 503},
+    ("get", f"{DESK}/webhooks"): {200, 401, 403, 404, 503},
+    ("get", f"{DESK}/webhooks/{{webhook}}/deliveries"): {200, 401, 403, 404, 422, 503},
+    ("post", f"{DESK}/webhooks/{{webhook}}/deliveries/{{delivery}}/replay"): {200, 401, 403, 404, 422, 503},
+    ("post", f"{DESK}/webhooks/{{webhook}}/test"): {200, 401, 403, 404, 422, 503},
     ("get", f"{DESK}/policy"): {200, 401, 404, 503},
     ("get", "/dev/mailbox"): {200},
     ("get", "/healthz"): {200},
@@ -32,7 +41,8 @@ ROUTES = {
     **{
         ("post", f"{CASE}/{action}"): {200} | CHANGE
         for action in (
-            "assign", "escalate", "request-close", "resolve", "accept", "reject", "close", "reopen", "survey"
+            "assign", "escalate", "request-close", "resolve", "accept", "reject", "close", "reopen", "survey",
+            "attach",
         )
     },
 }  # fmt: skip

@@ -46,6 +46,7 @@ SCRIPT: tuple[c.Command, ...] = (
     c.RecordRejection(
         command_id="-", actor=MONITORING, command="accept", code="malformed", detail="Unknown: x.", received='{"x": 1}'
     ),
+    c.RemoveAttachment(command_id="-", actor=ADA, attachment=FILE, internal=True),
     request(Action.CLOSE, ADA),
 )
 

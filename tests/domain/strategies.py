@@ -74,6 +74,8 @@ def request(action: Action, by: Actor) -> c.Command:
             return c.Comment(**common, solve=True)
         case Action.ASSIGN:
             return c.Assign(**common, assignee="ada@vendor.example")
+        case Action.TAKE:
+            return c.Assign(**common, assignee="ada@vendor.example", take=True)
         case Action.EDIT:
             return c.Edit(**common, changes={"internal_reference": "PO 7"})
         case Action.ATTACH:
@@ -237,7 +239,7 @@ commands: st.SearchStrategy[c.Command] = st.one_of(
         cc=address_lists,
         attachments=files,
     ),
-    _draw(c.Assign, assignee=st.one_of(st.none(), addresses)),
+    _draw(c.Assign, assignee=st.one_of(st.none(), addresses), take=st.booleans()),
     _draw(c.Edit, changes=changes),
     _draw(c.Escalate, comment=blank_or_words),
     _draw(c.RequestClose, comment=blank_or_words),
@@ -248,7 +250,7 @@ commands: st.SearchStrategy[c.Command] = st.one_of(
     _draw(c.Reopen, reason=blank_or_words),
     _draw(c.AnswerSurvey, q1=answers, q2=answers),
     _draw(c.Attach, attachments=files),
-    _draw(c.RemoveAttachment, attachment=st.sampled_from([FILE, "", "no-file"])),
+    _draw(c.RemoveAttachment, attachment=st.sampled_from([FILE, "", "no-file"]), internal=st.booleans()),
     _draw(c.FollowUp, number=st.integers(-1, 3)),
     _draw(c.Elapse),
     _draw(c.RecordRejection, command=words, code=words, detail=words, received=words),

@@ -15,7 +15,7 @@ from shared.domain.case import SYSTEM, Actor, ActorKind, Survey
 from shared.domain.decision import action_of, decide
 from shared.domain.evolution import next_deadline
 from shared.domain.lifecycle import Action
-from shared.domain.profiles import HELP_CENTRE, PROFILES, STANDARD
+from shared.domain.profiles import HELP_CENTRE, MSP_PORTAL, PROFILES, STANDARD
 from shared.domain.refusals import Refusal, RefusalCode
 from tests.domain.strategies import (
     ADA,
@@ -45,6 +45,12 @@ def _twice(action: Action) -> Refusal:
     return case.refuse(request(action, BOB))
 
 
+def _taken_twice() -> Refusal:
+    case = Case.opened(STANDARD)
+    case.act(Action.TAKE, ADA)
+    return case.refuse(request(Action.TAKE, ADA))
+
+
 def _reopened_late() -> Refusal:
     case = closed(STANDARD)
     case.wait_until(next_deadline(case.state) or MONDAY)
@@ -66,6 +72,7 @@ EARNED: dict[Code, Callable[[], Refusal]] = {
     Code.NOT_ALLOWED_FOR_ACTOR: lambda: _refused(resolve(BOB)),
     Code.NOT_OFFERED_BY_DESK: lambda: Case.opened(HELP_CENTRE).refuse(request(Action.ESCALATE, BOB)),
     Code.ALREADY_ESCALATED: lambda: _twice(Action.ESCALATE),
+    Code.ALREADY_ASSIGNED: _taken_twice,
     Code.CLOSURE_ALREADY_REQUESTED: lambda: _twice(Action.REQUEST_CLOSE),
     Code.SURVEY_NOT_OFFERED: lambda: closed(STANDARD).refuse(request(Action.SURVEY, BOB)),
     Code.REOPEN_WINDOW_PASSED: _reopened_late,
@@ -159,7 +166,7 @@ FIELDS: dict[str, Callable[[str], c.Command]] = {
     "resolution_type": lambda text: replace(resolve(), resolution_type=text),
     **{
         name: lambda text, name=name: opening(**{name: text})  # type: ignore[misc]
-        for name in ("product", "type", "severity", "impact", "account", "environment", "internal_reference")
+        for name in ("product", "type", "severity", "account", "environment", "internal_reference")
     },
 }
 
@@ -174,7 +181,7 @@ def test_a_field_has_200_characters(field: str) -> None:
     assert not isinstance(at_most, Refusal) or at_most.code is Code.NO_SUCH_CASE
 
 
-@pytest.mark.parametrize("field", ["severity", "impact", "product", "type", "internal_reference", "environment"])
+@pytest.mark.parametrize("field", ["severity", "product", "type", "internal_reference", "environment"])
 def test_an_edited_field_has_200_characters(field: str) -> None:
     refusal = _refused(_edit(**{field: "x" * 201}))
 
@@ -206,6 +213,58 @@ def test_cc_has_50_addresses() -> None:
     Case.opened(STANDARD).do(comment(cc=addresses[:50]))
 
     assert _refused(comment(cc=addresses)).code is Code.TOO_LONG
+
+
+def test_a_case_has_50_addresses_however_many_comments_add_them() -> None:
+    case = Case.opened(STANDARD, cc=tuple(f"p{number}@acme.example" for number in range(49)))
+    case.do(comment(cc=("last@acme.example", "p1@acme.example")))
+
+    refusal = case.refuse(comment(cc=("more@acme.example",)))
+
+    assert (refusal.code, refusal.fields) == (Code.TOO_LONG, ("cc",))
+    assert "51 addresses on the case; at most 50" in refusal.detail
+    case.do(comment(cc=("last@acme.example",)))
+
+
+def test_a_reply_answers_an_event_that_there_is() -> None:
+    case = Case.opened(STANDARD)
+    case.do(comment(in_reply_to=1))
+
+    refusal = case.refuse(comment(in_reply_to=3))
+
+    assert (refusal.code, refusal.fields) == (Code.MALFORMED, ("in_reply_to",))
+    assert refusal.detail == "There is no event 3 to reply to; the latest is 2."
+
+
+@pytest.mark.parametrize("impact", ["high", "Huge", "", " "])
+@pytest.mark.parametrize("command", [opening, _edit], ids=["open", "edit"])
+def test_m6_an_impact_is_high_medium_or_low(command: Callable[..., c.Command], impact: str) -> None:
+    refusal = decide(None, STANDARD, command(impact=impact), MONDAY)
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.fields) == (Code.MALFORMED, ("impact",))
+    assert "High, Medium, Low" in refusal.detail
+
+
+@pytest.mark.parametrize("blank", [None, "", " "])
+def test_m7_what_an_opening_needs_can_not_be_emptied_later(blank: str | None) -> None:
+    refusal = decide(None, MSP_PORTAL, _edit(environment=blank, contact=None, internal_reference=blank), MONDAY)
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.fields) == (Code.FIELD_REQUIRED, ("contact", "environment"))
+
+
+def test_m12_an_accept_answers_both_questions_or_none() -> None:
+    refusal = resolved(MSP_PORTAL).refuse(c.Accept(command_id="1", actor=BOB, survey=Survey(q1=5, q2=" ")))
+
+    assert (refusal.code, refusal.fields) == (Code.FIELD_REQUIRED, ("q2",))
+
+
+def test_m12_a_desk_that_asks_nothing_takes_no_answers() -> None:
+    silent = replace(MSP_PORTAL, survey=False)
+    refusal = resolved(silent).refuse(c.Accept(command_id="1", actor=BOB, survey=Survey(q1=5, q2=5)))
+
+    assert refusal.code is Code.SURVEY_NOT_OFFERED
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,15 @@ class TestStandard3:
         assert case.state.status is Status.RESOLVED
         assert next_deadline(case.state) == before
 
+    def test_staff_take_a_resolved_case_up_again_and_say_why(self) -> None:
+        case = resolved(STANDARD)
+        assert case.refuse(request(Action.REOPEN, BOB)).code is RefusalCode.NOT_ALLOWED_IN_STATUS
+
+        (event,) = case.act(Action.REOPEN, ADA)
+
+        assert isinstance(event, e.Reopened)
+        assert (case.state.status, case.state.resolution, next_deadline(case.state)) == (Status.OPEN, None, None)
+
     def test_standard_3_three_business_days_of_silence_close(self) -> None:
         case = Case.opened(STANDARD)
         case.wait_until(FRIDAY_15)

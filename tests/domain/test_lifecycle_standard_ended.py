@@ -255,6 +255,15 @@ class TestStandard5:
         assert isinstance(went, e.AttachmentRemoved)
         assert came.attachments == (went.attachment,) == (FILE,)
 
+    def test_standard_5_a_file_of_a_note_goes_unseen(self, case: Case) -> None:
+        before = case.state.updated_at
+        case.now += timedelta(hours=1)
+        (event,) = case.do(c.RemoveAttachment(command_id=an_id(), actor=ADA, attachment=FILE, internal=True))
+
+        assert isinstance(event, e.NoteAttachmentRemoved)
+        assert event.kind in e.STAFF_ONLY
+        assert case.state.updated_at == before
+
     def test_standard_5_a_refused_signal_leaves_a_trace_for_staff(self, case: Case) -> None:
         case.now += timedelta(hours=1)
         (event,) = case.do(
@@ -269,11 +278,11 @@ class TestStandard5:
         assert case.state.updated_at == MONDAY
 
     def test_standard_5_only_notes_and_refusals_are_kept_from_customers(self) -> None:
-        assert {"noted", "command_rejected"} == e.STAFF_ONLY
+        assert {"noted", "note_attachment_removed", "command_rejected"} == e.STAFF_ONLY
 
 
 WORK = {Action.COMMENT, Action.EDIT, Action.ATTACH, Action.REMOVE_ATTACHMENT}
-DESK = {Action.NOTE, Action.ASSIGN, Action.CLOSE}
+DESK = {Action.NOTE, Action.ASSIGN, Action.TAKE, Action.CLOSE}
 
 
 @pytest.mark.parametrize(
@@ -285,7 +294,7 @@ DESK = {Action.NOTE, Action.ASSIGN, Action.CLOSE}
             WORK | DESK | {Action.ASK, Action.RESOLVE, Action.ESCALATE},
         ),
         ([Action.ESCALATE], WORK | {Action.REQUEST_CLOSE}, WORK | DESK | {Action.ASK, Action.RESOLVE}),
-        ([Action.RESOLVE], WORK | {Action.ACCEPT, Action.REJECT}, WORK | DESK),
+        ([Action.RESOLVE], WORK | {Action.ACCEPT, Action.REJECT}, WORK | DESK | {Action.REOPEN}),
         ([Action.CLOSE], {Action.REOPEN}, {Action.NOTE, Action.REOPEN}),
     ],
     ids=["new", "escalated", "resolved", "closed"],

@@ -10,6 +10,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from services.local.programs import installed
 from shared.settings import Settings
@@ -18,7 +19,7 @@ from shared.settings import Settings
 class Server:
     """One nats-server with a store of its own; the same port and store after a restart."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **config: Any) -> None:
         self.port = free_port()
         self._config = directory / "nats.conf"
         self._config.write_text(
@@ -26,6 +27,7 @@ class Server:
                 {
                     "listen": f"127.0.0.1:{self.port}",
                     "jetstream": {"store_dir": str(directory / "store"), "sync_interval": "always"},
+                    **config,
                 }
             )
         )

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from shared.settings import Settings
-from tests.api_world import ADA, BOB, DAVE, ApiDesk, ApiWorld, whole
+from tests.api_world import ADA, BOB, DAVE, ApiDesk, ApiWorld, Person, whole
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -79,6 +79,28 @@ async def test_notes_are_for_staff_alone(desk: ApiDesk) -> None:
     assert reply.json()["errors"][0]["field"] == "in_reply_to"
     reply = await desk.ada.post(f"/cases/{number}/comments", {"body": "?", "internal": True, "cc": [DAVE]})
     assert reply.json()["errors"][0]["field"] == "cc"
+
+
+async def test_a_reply_answers_what_somebody_said_and_its_writer_may_see(desk: ApiDesk) -> None:
+    number = (await desk.bob.opened())["number"]
+    note = (await desk.ada.did(number, "comments", body="He is cross.", internal=True))["seq"]
+    assigned = (await desk.ada.did(number, "assign", assignee=ADA))["seq"]
+    said = (await desk.ada.did(number, "comments", body="Since when?", in_reply_to=1))["seq"]
+    assert (await desk.ada.did(number, "comments", body="Indeed.", internal=True, in_reply_to=note))[
+        "in_reply_to"
+    ] == note
+    assert (await desk.bob.did(number, "comments", body="Since noon.", in_reply_to=said))["in_reply_to"] == said
+
+    async def refused(who: Person, seq: int) -> str:
+        answer = await who.post(f"/cases/{number}/comments", {"body": "?", "in_reply_to": seq})
+        assert answer.status_code == 422
+        [error] = answer.json()["errors"]
+        assert error["field"] == "in_reply_to"
+        return str(error["message"]).replace(str(seq), "N")
+
+    assert await refused(desk.bob, note) == await refused(desk.bob, 99), "a customer learns nothing of a note"
+    assert "no comment to reply to" in await refused(desk.bob, assigned)
+    assert "no comment to reply to" in await refused(desk.ada, assigned)
 
 
 async def test_events_come_in_pages(desk: ApiDesk) -> None:
@@ -168,7 +190,7 @@ async def test_once_the_window_has_passed_only_a_follow_up_is_possible(desk: Api
 async def test_what_a_desk_does_not_offer(world: ApiWorld) -> None:
     desk = await world.desk("help-centre")
     number = (await desk.bob.opened())["number"]
-    for action, body in (("escalate", {"comment": "x"}), ("accept", {}), ("reopen", {"reason": "x"})):
+    for action, body in (("escalate", {"comment": "x"}), ("accept", {}), ("request-close", {})):
         answer = await desk.bob.post(f"/cases/{number}/{action}", body)
         assert (answer.status_code, answer.json()["code"]) == (409, "not_offered_by_desk"), action
     solved = await desk.bob.did(number, "comments", solve=True)

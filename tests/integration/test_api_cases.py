@@ -44,8 +44,8 @@ async def test_staff_see_other_actions_than_customers(desk: ApiDesk) -> None:
     case = await desk.bob.opened()
     read = (await desk.ada.get(f"/cases/{case['number']}")).json()
     names = {action["name"] for action in read["actions"]}
-    assert {"assign", "note", "ask", "resolve"} <= names
-    assert not {"request-close", "accept", "attach", "elapse"} & names
+    assert {"assign", "note", "ask", "resolve", "attach", "remove-attachment"} <= names
+    assert not {"request-close", "accept", "elapse"} & names
 
 
 @pytest.mark.parametrize(

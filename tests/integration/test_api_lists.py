@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from shared.settings import Settings
-from tests.api_world import ADA, DAVE, ApiDesk, searching, serving, working
+from tests.api_world import ADA, BOB, DAVE, ApiDesk, searching, serving, working
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=["search", "record"])
@@ -28,16 +28,15 @@ async def desk(servers: Settings, request: pytest.FixtureRequest) -> AsyncIterat
             yield desk, False
             return
         async with searching(servers):
-            async with asyncio.timeout(30):
-                while not await _is_indexed(desk):
-                    await asyncio.sleep(0.05)
+            await knows(desk)
             yield desk, True
 
 
-async def _is_indexed(desk: ApiDesk) -> bool:
-    """Whether a search node answers, and knows the last thing that was done."""
-    page = (await desk.ada.get("/cases", assignee=ADA)).json()
-    return page["total"] == 1 and not page.get("stale")
+async def knows(desk: ApiDesk) -> None:
+    """Wait until a search node answers, and knows the last thing that Ada did."""
+    async with asyncio.timeout(30):
+        while (await desk.ada.get("/cases", after_seq=1)).json().get("stale"):
+            await asyncio.sleep(0.05)
 
 
 async def listed(desk: ApiDesk, person: str, **params: Any) -> dict[str, Any]:
@@ -70,6 +69,16 @@ def numbers(page: dict[str, Any]) -> list[int]:
         ("ada", {"sort": "number", "assignee": "ADA@vendor.example"}, [1]),
         ("ada", {"sort": "number", "assignee": "none"}, [2, 3, 4, 5]),
         ("ada", {"sort": "number", "mine": True}, [1, 5]),
+        ("ada", {"sort": "number", "assignee": ["me", "none"]}, [1, 2, 3, 4, 5]),
+        ("leo", {"sort": "number", "assignee": "me"}, []),
+        ("ada", {"sort": "number", "awaiting": "me"}, [1]),
+        ("ada", {"sort": "number", "awaiting": "me", "status": ["new", "closed"]}, []),
+        ("leo", {"sort": "number", "awaiting": "me"}, []),
+        ("bob", {"sort": "number", "awaiting": "me"}, []),
+        ("ada", {"sort": "severity"}, [4, 1, 2, 5, 3]),
+        ("ada", {"sort": "-severity"}, [2, 1, 4, 5, 3]),
+        ("ada", {"sort": "status"}, [5, 4, 3, 2, 1]),
+        ("ada", {"sort": "number", "q": "", "product": ["ERP", "Analytics"]}, [1, 2, 3]),
         ("carol", {"sort": "number", "mine": True}, []),
     ],
 )
@@ -86,6 +95,13 @@ async def test_totals_and_pages(desk: tuple[ApiDesk, bool]) -> None:
     assert (page["total"], page["page"], page["page_size"], page["pages"]) == (5, 1, 2, 3)
     if desk[1]:
         assert page["facets"]["product"] == {"ERP": 2, "Analytics": 1}
+        narrowed = await listed(desk[0], "ada", product="ERP", severity="High")
+        assert narrowed["total"] == 1
+        assert narrowed["facets"]["product"] == {"ERP": 1}
+        assert narrowed["facets"]["severity"] == {"High": 1}
+        assert narrowed["facets"]["assignee"] == {ADA: 1}
+        assert (await listed(desk[0], "ada", product="ERP"))["facets"]["product"] == {"ERP": 2, "Analytics": 1}
+        assert (await listed(desk[0], "bob"))["facets"]["account"] == {"acme": 2}
 
 
 async def test_words(desk: tuple[ApiDesk, bool]) -> None:
@@ -118,6 +134,10 @@ async def test_one_reads_ones_own_writes(desk: tuple[ApiDesk, bool]) -> None:
         ({"after_seq": 0}, "after_seq"),
         ({"colour": "red"}, "colour"),
         ({"q": "x" * 501}, "q"),
+        ({"q": "a\0"}, "q"),
+        ({"assignee": "a\0"}, "assignee.0"),
+        ({"awaiting": "bob"}, "awaiting"),
+        ({"mine": "perhaps"}, "mine"),
     ],
 )
 async def test_what_can_not_be_listed(desk: tuple[ApiDesk, bool], params: dict[str, Any], field: str) -> None:
@@ -141,3 +161,34 @@ async def test_status_groups_of_the_desk(desk: tuple[ApiDesk, bool]) -> None:
     params = {"after_seq": solved["seq"]}
     assert numbers(await listed(other, "bob", status="Solved", **params)) == [second]
     assert numbers(await listed(other, "bob", status="Open", **params)) == [first]
+
+
+async def test_what_awaits_a_customer(desk: tuple[ApiDesk, bool]) -> None:
+    other = await desk[0].world.desk()
+    for subject in ("Asked", "Resolved", "Worked on", "Bob is copied"):
+        await other.carol.opened(subject=subject, cc=[BOB] if "copied" in subject else [])
+    await other.ada.did(1, "comments", body="Which period?", await_reply=True)
+    await other.ada.did(3, "comments", body="We look into it.")
+    await other.ada.did(4, "comments", body="Which period?", await_reply=True)
+    resolved = await other.ada.did(2, "resolve", resolution_type="provided", summary="Restarted.")
+    assert numbers(await listed(other, "ada", sort="number", after_seq=resolved["seq"])) == [1, 2, 3, 4]
+    assert numbers(await listed(other, "carol", sort="number", awaiting="me")) == [1, 2, 4]
+    assert numbers(await listed(other, "carol", awaiting="me", status="resolved")) == [2]
+    assert numbers(await listed(other, "bob", awaiting="me")) == [4]
+    assert numbers(await listed(other, "dave", awaiting="me")) == []
+    assert numbers(await listed(other, "ada", awaiting="me")) == []
+
+
+async def test_a_page_far_beyond_the_end(desk: tuple[ApiDesk, bool]) -> None:
+    page = await listed(desk[0], "ada", page=1_000_000, page_size=100)
+    assert (page["items"], page["total"]) == ([], 5)
+
+
+async def test_a_service_lists_what_it_has_reported_as_its_own(desk: tuple[ApiDesk, bool]) -> None:
+    scopes = [{"name": "robot", "scopes": ["case.open", "case.read"]}]
+    other = await desk[0].world.desk(services=scopes)
+    robot = other.person("robot")
+    case = await robot.opened(contact=BOB)
+    await other.bob.opened()
+    page = (await robot.get("/cases", mine=True, after_seq=case["seq"])).json()
+    assert numbers(page) == [case["number"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -34,8 +35,8 @@ async def desk(servers: Settings) -> AsyncIterator[ApiDesk]:
         yield desk
 
 
-async def log_in(world: ApiWorld, email: str = BOB, password: str = PASSWORD) -> httpx.Response:
-    return await world.http.post(f"{world.url}/api/v1/session", json={"email": email, "password": password})
+async def log_in(world: ApiWorld, email: str = BOB, password: str = PASSWORD, **more: Any) -> httpx.Response:
+    return await world.http.post(f"{world.url}/api/v1/session", json={"email": email, "password": password}, **more)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +154,26 @@ async def test_guessing_is_slowed_down(desk: ApiDesk) -> None:
         assert (await log_in(desk.world, "guess@acme.example", "x")).status_code == 401
     answer = await log_in(desk.world, "guess@acme.example", "x")
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_attempts")
+    behind = {"X-Forwarded-For": "203.0.113.7"}
+    answer = await log_in(desk.world, "guess@acme.example", "x", headers=behind)
+    assert answer.status_code == 429, "nobody is believed to be a proxy unless the settings say so"
     assert 0 < int(answer.headers["Retry-After"]) <= 300
     assert (await log_in(desk.world)).status_code == 200
+
+
+async def test_behind_a_proxy_the_client_is_who_the_proxy_says(servers: Settings) -> None:
+    """Else one guesser would lock out everybody who comes through the same proxy."""
+    settings = servers.model_copy(update={"trusted_proxies": "127.0.0.0/8"})
+    async with serving(settings) as world:
+
+        async def guessed(forwarded_for: str) -> int:
+            headers = {"X-Forwarded-For": forwarded_for}
+            return (await log_in(world, "victim@acme.example", "x", headers=headers)).status_code
+
+        for index in range(10):
+            assert await guessed(f"198.51.100.{index}, 203.0.113.7") == 401, "what the client itself claims is ignored"
+        assert await guessed("203.0.113.7") == 429
+        assert await guessed("203.0.113.8") == 401
 
 
 def test_the_limiter_forgets() -> None:

@@ -139,6 +139,20 @@ async def test_a_quiet_stream_stays_alive(desk: ApiDesk, monkeypatch: Any) -> No
             await bob.line(": still here")
 
 
+async def test_open_streams_are_counted(desk: ApiDesk) -> None:
+    async def becomes(count: float) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while (
+                f"casebound_event_streams {count}" not in (await desk.world.http.get(f"{desk.world.url}/metrics")).text
+            ):
+                await asyncio.sleep(0.02)
+
+    await becomes(0.0)
+    async with following(desk.bob), following(desk.ada):
+        await becomes(2.0)
+    await becomes(0.0)
+
+
 async def test_streams_end_when_the_service_stops(servers: Settings) -> None:
     async with serving(servers) as world:
         desk = await world.desk()

@@ -11,12 +11,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import insert, select
 
-from services.api.authorisation import TABLE
 from services.api.visibility import SEEN, customer_viewer, may_see, seen_by
 from shared.contracts.search import Viewer
 from shared.db.engine import Database
 from shared.db.models import Case, Desk
-from shared.desks import SCOPES
 from shared.domain.policy import CustomersSee
 from shared.domain.profiles import STANDARD
 from shared.settings import Settings
@@ -71,7 +69,3 @@ async def test_sql_sees_what_the_function_sees(servers: Settings) -> None:
     await database.close()
     assert may_see(Viewer(staff=True), SimpleNamespace(**CASES[-1]))
     assert not may_see(Viewer(), SimpleNamespace(**CASES[0]))
-
-
-def test_every_scope_that_the_table_names_can_be_given() -> None:
-    assert {rule.scope for rule in TABLE.values()} <= set(SCOPES)

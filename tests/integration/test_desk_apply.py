@@ -3,169 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Sequence
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 from argon2 import PasswordHasher
 from sqlalchemy import func, select
 
-from services.local.data_dir import DataDir
 from services.local.demo import DEMO_PASSWORD, apply_demo_desks
-from services.local.ports import choose_ports
-from services.local.postgres import Postgres
-from services.local.supervisor import Supervisor
 from shared.db.engine import Database
-from shared.db.migrate import upgrade
-from shared.db.models import (
-    Account,
-    AccountMember,
-    Base,
-    Case,
-    Desk,
-    DeskCounter,
-    DeskPolicy,
-    Person,
-    ServiceAccount,
-    Staff,
-    Webhook,
-)
-from shared.desks import NOTHING, DeskFileError, apply, apply_file, load_calendar, parse_desk_file
+from shared.db.models import Account, Desk, DeskCounter, DeskPolicy, Person
+from shared.desks import NOTHING, DeskFileError, apply_file, load_calendar
 from shared.domain.profiles import PROFILES
 from shared.settings import Settings
-from tests.stack import stack_directory
+from tests.integration.desk_world import add_case, contents, database, desk_text, key_of, run, settings, slug, the_desk
 
-
-class Quiet:
-    def starting(self, names: Sequence[str]) -> None: ...
-
-    def ready(self, name: str, version: str, seconds: float) -> None: ...
-
-    def note(self, sentence: str) -> None: ...
-
-
-TABLES: tuple[type[Base], ...] = (
-    Desk,
-    DeskCounter,
-    DeskPolicy,
-    Person,
-    Staff,
-    Account,
-    AccountMember,
-    ServiceAccount,
-    Webhook,
-)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def settings() -> AsyncIterator[Settings]:
-    """A Postgres of this file's own: it compares whole tables and makes the demo desks."""
-    with stack_directory() as path:
-        directory = DataDir(path)
-        postgres = Postgres(directory, choose_ports({"postgres": 0}, {})["postgres"], "desk-tests")
-        supervisor = Supervisor(directory, Quiet())
-        with directory.lock():
-            await supervisor.start([postgres], changed=lambda: None)
-            try:
-                settings = Settings(data_dir=path, database_url=postgres.url, development=True)
-                await asyncio.to_thread(upgrade, settings)
-                yield settings
-            finally:
-                await supervisor.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    database = Database(settings.database_url, pool_size=2)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def slug() -> str:
-    return f"desk-{uuid.uuid4().hex[:12]}"
-
-
-def desk_text(slug: str) -> str:
-    return f"""\
-desk: {slug}
-name: Connect Support
-key: CON
-profile: standard
-calendar: {{timezone: Europe/London, holidays: [2026-12-24]}}
-products: [ERP, Analytics]
-staff:
-  - {{email: ada@{slug}.example, name: Ada Vendor, role: agent}}
-  - {{email: lea@{slug}.example, name: Lea Vendor, role: lead}}
-accounts:
-  - key: acme
-    name: Acme Ltd
-    environments: [Production, Test]
-    members:
-      - {{email: Bob@{slug}.example, name: Bob Acme, role: member, phone: "+44 20 7946 0000"}}
-      - {{email: cy@{slug}.example, name: Cy Acme, role: admin}}
-  - key: globex
-    name: Globex GmbH
-    members:
-      - {{email: bob@{slug}.example, name: Bob Acme, role: admin}}
-services:
-  - {{name: monitoring, scopes: [case.open, case.comment]}}
-webhooks:
-  - {{url: "https://hooks.example/cases", events: ["case.*"], secret: "whsec_one"}}
-"""
-
-
-async def run(database: Database, content: str, *, dry_run: bool = False) -> list[str]:
-    return await apply(database, parse_desk_file("desk.yaml", content.encode()), dry_run)
-
-
-async def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table that a desk file touches."""
-    async with database.read() as session:
-        return {
-            table.__tablename__: sorted(
-                (tuple(row) for row in await session.execute(select(*table.__table__.columns))), key=repr
-            )
-            for table in TABLES
-        }
-
-
-async def the_desk(database: Database, slug: str) -> Desk:
-    async with database.read() as session:
-        return (await session.scalars(select(Desk).where(Desk.slug == slug))).one()
-
-
-async def add_case(database: Database, desk: Desk, account: str) -> None:
-    now = datetime.now(UTC)
-    case = Case(
-        id=uuid.uuid4(),
-        desk_id=desk.id,
-        number=1,
-        policy=desk.policy,
-        policy_version=1,
-        state={},
-        description="",
-        seq=1,
-        status="new",
-        subject="Printer",
-        account=account,
-        reporter="bob@acme.example",
-        cc=[],
-        created_at=now,
-        updated_at=now,
-    )
-    async with database.write() as session:
-        session.add(case)
+__all__ = ["database", "settings", "slug"]  # fixtures
 
 
 async def test_a_new_desk(database: Database, slug: str) -> None:
     lines = await run(database, desk_text(slug))
     assert lines == [
-        f"+ desk {slug} (Connect Support, key CON, profile standard)",
+        f"+ desk {slug} (Connect Support, key {key_of(slug)}, profile standard)",
         f"+ staff ada@{slug}.example (agent)",
         f"+ staff lea@{slug}.example (lead)",
         "+ account acme (Acme Ltd)",
@@ -248,7 +110,7 @@ async def test_changes_are_said_one_by_one(database: Database, slug: str) -> Non
         ("Cy Acme", "Cyrus Acme"),
         ("7946 0000", "7946 0001"),
         ("[case.open, case.comment]", "[case.read]"),
-        ("whsec_one", "whsec_two"),
+        ("whsec_dGhlIGZpcnN0IHNlY3JldCBvZiBhIHdlYmhvb2s=", "whsec_dGhlIG5leHQgc2VjcmV0IG9mIGEgd2ViaG9vaw=="),
         ('["case.*"]', "[case.opened, case.closed]"),
     ):
         assert old in content
@@ -277,7 +139,7 @@ async def test_what_is_no_longer_in_the_file_is_removed(database: Database, slug
     await run(database, desk_text(slug))
     desk = await the_desk(database, slug)
     await add_case(database, desk, "acme")
-    bare = f"desk: {slug}\nname: Connect Support\nkey: CON\nproducts: [ERP, Analytics]\n"
+    bare = f"desk: {slug}\nname: Connect Support\nkey: {key_of(slug)}\nproducts: [ERP, Analytics]\n"
     bare += "calendar: {timezone: Europe/London, holidays: [2026-12-24]}\n"
     kept = "= account acme is kept without members: 1 case belongs to it"
     assert await run(database, bare) == [
@@ -297,6 +159,69 @@ async def test_what_is_no_longer_in_the_file_is_removed(database: Database, slug
     assert accounts == ["acme"]
     assert people == 4
     assert await run(database, bare) == [kept, NOTHING]
+
+
+async def test_what_changes_mean_for_cases_is_said(database: Database, slug: str) -> None:
+    await run(database, desk_text(slug))
+    desk = await the_desk(database, slug)
+    for number, status in ((1, "new"), (2, "escalated"), (3, "closed")):
+        await add_case(database, desk, "acme", number=number, status=status)
+    content = desk_text(slug).replace("[ERP, Analytics]", "[ERP, CRM]") + "severities: [High, Critical, Low]\n"
+    reindexing = f"= the search has the old order of severities until `casebound reindex --desk {slug}` is run"
+    assert await run(database, content) == [
+        f"~ desk {slug} products: ERP, Analytics → ERP, CRM",
+        f"~ desk {slug} severities: Critical, High, Medium, Low → High, Critical, Low",
+        "= 3 cases keep «Analytics», which new cases can't have any more",
+        reindexing,
+    ]
+    assert await run(database, content) == [NOTHING]
+
+    old, new = key_of(slug), key_of(slug)[:-1]
+    rekeyed = content.replace(f"key: {old}", f"key: {new}") + "policy: {reopen_within: 10}\n"
+    assert await run(database, rekeyed) == [
+        f"~ desk {slug} key: {old} → {new}",
+        f"= the search has the old keys until `casebound reindex --desk {slug}` is run",
+        f"= cases are shown as {new}-1 from now on; {old}-1 in links and mails still leads to them",
+        "~ policy reopen_within: 14 → 10 (version 2)",
+        "= 2 cases keep the policy of the day of opening",
+    ]
+    renamed = rekeyed.replace("Ada Vendor", "Ada Lovelace")
+    assert await run(database, renamed) == [
+        f"~ person ada@{slug}.example name: Ada Vendor → Ada Lovelace",
+        f"= the search finds people by their old names until `casebound reindex --desk {slug}` is run",
+    ]
+
+
+async def test_values_added_at_the_end_need_no_new_index(database: Database, slug: str) -> None:
+    await run(database, desk_text(slug))
+    await add_case(database, await the_desk(database, slug), "acme")
+    content = desk_text(slug) + "severities: [Critical, High, Medium, Low, Lowest]\n"
+    assert await run(database, content) == [
+        f"~ desk {slug} severities: Critical, High, Medium, Low → Critical, High, Medium, Low, Lowest"
+    ]
+
+
+async def test_a_desk_can_not_be_renamed_by_accident(database: Database, slug: str) -> None:
+    await run(database, desk_text(slug))
+    lines = await run(database, f"desk: {slug}-new\nname: Connect\nkey: {key_of(slug)}\n")
+    assert lines == [
+        f"+ desk {slug}-new (Connect, key {key_of(slug)}, profile standard)",
+        f"= {slug} has the key {key_of(slug)} too. A slug can't be changed: if this was to be {slug} under another "
+        f"name, change its `name` and leave `desk: {slug}`",
+    ]
+
+
+async def test_a_stored_policy_of_another_version_is_replaced(database: Database, slug: str) -> None:
+    await run(database, desk_text(slug))
+    desk = await the_desk(database, slug)
+    async with database.write() as session:
+        stored = await session.get_one(Desk, desk.id)
+        stored.policy = {**stored.policy, "reopen": "by_telegram", "mood": "good"}
+    assert await run(database, desk_text(slug)) == [
+        "~ policy written anew: the stored one is of another version of Casebound (version 2)"
+    ]
+    assert (await the_desk(database, slug)).policy == desk.policy
+    assert await run(database, desk_text(slug)) == [NOTHING]
 
 
 async def test_a_person_on_two_desks_is_one_person(database: Database, slug: str) -> None:
@@ -330,6 +255,35 @@ async def test_a_file_from_disk(settings: Settings, database: Database, slug: st
     with pytest.raises(DeskFileError, match=r"desk\.yaml has 1 problem(.|\n)*line 9: staff\.role: «boss»"):
         await asyncio.to_thread(apply_file, settings, path)
     assert await contents(database) == before
+
+
+async def test_the_command_and_its_exit_codes(settings: Settings, slug: str, tmp_path: Path) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text(desk_text(slug))
+    env = os.environ | {"CASEBOUND_DATABASE_URL": settings.database_url}
+
+    def apply_by_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "services.cli", "desk", "apply", str(path), *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    tried = await asyncio.to_thread(apply_by_command, "--dry-run")
+    assert tried.returncode == 0, tried.stderr
+    assert tried.stdout.splitlines()[-1] == "(dry run: nothing was changed)"
+    both = await asyncio.gather(*(asyncio.to_thread(apply_by_command) for _ in range(2)))
+    assert [done.returncode for done in both] == [0, 0], both
+    assert sorted(done.stdout.splitlines()[-1] for done in both) == [
+        "+ webhook https://hooks.example/cases (case.*)",
+        NOTHING,
+    ]
+
+    path.write_text(desk_text(slug).replace("role: lead", "role: laed"))
+    refused = await asyncio.to_thread(apply_by_command)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (
+        "line 9: staff.role: «laed» is not allowed; did you mean lead? Allowed: agent, lead, admin." in refused.stderr
+    )
+    path.unlink()
+    assert (await asyncio.to_thread(apply_by_command)).returncode == 2
 
 
 async def test_the_calendar_of_a_desk(settings: Settings, database: Database, slug: str) -> None:

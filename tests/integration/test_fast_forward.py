@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from services.local.clock import fast_forward, parse_duration
+from services.local.clock import fast_forward
+from services.local.durations import parse_duration
 from services.local.errors import StackError
 from shared.domain import commands as c
 from shared.domain.profiles import STANDARD, TEAM_PORTAL

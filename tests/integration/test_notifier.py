@@ -118,7 +118,7 @@ async def test_an_internal_note_is_mailed_to_nobody_outside(world: World, mail_s
         await world.do(c.Assign(command_id="assign", actor=world.ada, assignee=world.address("eve")))
         await world.say("SECRET-WORD", internal=True)
         await world.say("Hello")
-        await world.all_done(6)
+        await world.all_done(8)
         await world.quiet()
     with_note = [m["To"] for m in mail_server.taken if "SECRET-WORD" in m.as_string()]
     assert with_note == [world.address("eve")]

@@ -28,7 +28,12 @@ async def test_what_the_database_says(world: World, statement: str, values: dict
 
 
 def test_a_database_that_is_starting_or_away_is_tried_again() -> None:
-    for error in (asyncpg.CannotConnectNowError("starting up"), ConnectionRefusedError(), TimeoutError()):
+    for error in (
+        asyncpg.CannotConnectNowError("starting up"),
+        asyncpg.InvalidParameterValueError('role "casebound_service" does not exist'),
+        ConnectionRefusedError(),
+        TimeoutError(),
+    ):
         assert not lies_in_what_is_recorded(error)
 
 

@@ -113,6 +113,7 @@ async def test_a_desk_that_never_reopens_seals_at_once(world: World) -> None:
 async def test_what_cannot_be_stored_is_refused_alone(world: World) -> None:
     case = await world.open()
     async with world.database.write() as session:
+        await session.execute(text("SET LOCAL ROLE NONE"))
         await session.execute(
             text("ALTER TABLE case_event ADD CONSTRAINT no_poison CHECK (data->>'body' <> 'poison') NOT VALID")
         )
@@ -121,6 +122,7 @@ async def test_what_cannot_be_stored_is_refused_alone(world: World) -> None:
         outcomes = await asyncio.gather(*(case.do(comment(body)) for body in ["first", *bodies]))
     finally:
         async with world.database.write() as session:
+            await session.execute(text("SET LOCAL ROLE NONE"))
             await session.execute(text("ALTER TABLE case_event DROP CONSTRAINT no_poison"))
     assert [outcome.code for outcome in outcomes] == [None, None, "malformed", None]
     assert [event.data.get("body") for event in await case.events()] == [None, "first", "before", "after"]

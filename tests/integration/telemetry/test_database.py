@@ -9,14 +9,14 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import pytest
-from sqlalchemy import Table, text
+from sqlalchemy import text
 
 from shared import telemetry
 from shared.db.engine import Database
-from shared.db.models import Base, Case, CaseEvent, Desk
+from shared.db.migrate import upgrade
+from shared.db.models import Case, CaseEvent, Desk
 from shared.settings import Settings
 from shared.telemetry import trace_command
 from shared.telemetry.instrument import instrument_engine
@@ -34,6 +34,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with get_server(Path(folder) / "pg", cleanup_mode="delete") as server:
+            upgrade(Settings(database_url=server.get_uri()))
             yield server.get_uri()
 
 
@@ -84,9 +85,6 @@ def test_the_trace_of_a_cases_latest_command_is_found(
 
 async def _write_case(url: str, traceparent: str | None) -> None:
     database = Database(url)
-    async with database.writers.begin() as connection:
-        tables = [cast("Table", model.__table__) for model in (Desk, Case, CaseEvent)]
-        await connection.run_sync(Base.metadata.create_all, tables=tables)
     async with database.write() as session:
         desk = Desk(
             slug="connect",
