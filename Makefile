@@ -30,11 +30,11 @@ up: $(ANY)
 	@exec $(BIN)/casebound up
 
 test: $(DEV)
-	@$(BIN)/pytest tests --ignore=tests/chaos --ignore=$(LOAD) -n 2 --dist loadfile
+	@$(BIN)/pytest tests --ignore=tests/chaos $(addprefix --ignore=,$(LOAD)) -n 2 --dist loadfile
 	$(BIN)/pytest $(LOAD) -n 0
 
 # Rates and latencies mean something only while nothing else runs.
-LOAD := tests/integration/test_load.py
+LOAD := tests/integration/test_load.py tests/integration/test_export_load.py
 
 chaos: $(DEV)
 	@$(BIN)/pytest tests/chaos -n 0
