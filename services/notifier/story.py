@@ -222,7 +222,7 @@ async def _names(session: AsyncSession, people: set[str]) -> dict[str, str]:
 
 
 async def _files(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> dict[str, str]:
-    mentioned = {file for event in events for file in files_of(event)}
+    mentioned = {file for event in events for file in e.files_of(event)}
     if not mentioned:
         return {}
     rows = await session.execute(
@@ -231,14 +231,3 @@ async def _files(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.E
         )
     )
     return {str(file): name for file, name in rows}
-
-
-def files_of(event: e.Event) -> tuple[str, ...]:
-    """Ids of the files that an event mentions."""
-    match event:
-        case e.Opened() | e.Commented() | e.Noted() | e.Attached():
-            return event.attachments
-        case e.AttachmentRemoved() | e.NoteAttachmentRemoved():
-            return (event.attachment,)
-        case _:
-            return ()

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from services.notifier.story import Story, files_of
+from services.notifier.story import Story
 from shared.domain import events as e
 from shared.domain.case import Actor, ActorKind, Status, WindowKind
+from shared.domain.events import files_of
 from shared.domain.policy import OnceSealed, Reopen
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,14 +68,14 @@ async def find_files(
             a case already; or one that is to be removed is not on this case.
     """
     files = NamedFiles()
-    named = {uuid.UUID(file) for event in events for file in _named(event)}
+    named = {uuid.UUID(file) for event in events for file in e.files_of(event)}
     if not named:
         return files
     rows = {row.id: row for row in await connection.execute(_LOCK, {"files": sorted(named)})}
     refused: dict[str, str] = {}
     used: set[uuid.UUID] = set()
     for event in events:
-        wanted = list(dict.fromkeys(map(uuid.UUID, _named(event))))
+        wanted = list(dict.fromkeys(map(uuid.UUID, e.files_of(event))))
         for file in wanted:
             if wrong := _wrong(event, rows.get(file), case_id, desk, used):
                 refused[event.command_id] = wrong.format(file)
@@ -99,16 +99,6 @@ async def keep_files(connection: AsyncConnection, case_id: uuid.UUID, files: Nam
     if files.removed:
         gone = update(_FILE).where(_FILE.c.id.in_(files.removed))
         await connection.execute(gone.values(removed_at=func.now()))
-
-
-def _named(event: e.Event) -> Iterable[str]:
-    match event:
-        case e.Opened() | e.Commented() | e.Noted() | e.Attached():
-            return event.attachments
-        case e.AttachmentRemoved() | e.NoteAttachmentRemoved():
-            return (event.attachment,)
-        case _:
-            return ()
 
 
 def _wrong(event: e.Event, row: Row[Any] | None, case_id: uuid.UUID, desk: str, used: set[uuid.UUID]) -> str | None:

@@ -265,6 +265,17 @@ CONVERSATION = frozenset({"opened", "commented", "noted"})
 """Kinds that can be replied to (desk-rules C8, C9)."""
 
 
+def files_of(event: Event) -> tuple[str, ...]:
+    """Ids of the files that an event mentions."""
+    match event:
+        case Opened() | Commented() | Noted() | Attached():
+            return event.attachments
+        case AttachmentRemoved() | NoteAttachmentRemoved():
+            return (event.attachment,)
+        case _:
+            return ()
+
+
 def text_of(event: Event) -> str:
     """What a person wrote in this event, empty if nothing."""
     match event:
