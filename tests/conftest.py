@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from services.local.data_dir import DataDir
 from services.local.up import running_servers
@@ -17,6 +18,16 @@ from tests.stack import RunningStack, logs, stack_directory, start_stack
 # What a developer's shell has set must not reach the tests.
 for _name in [name for name in os.environ if name.startswith(("CASEBOUND_", "OTEL_"))]:
     del os.environ[_name]
+
+
+structlog.configure(  # as by default, without the values of all variables: SQLAlchemy's fill thousands of lines
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

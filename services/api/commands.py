@@ -47,7 +47,7 @@ class Asking:
     once: Once
 
 
-def _asking(context: Ctx, caller: CallerHere, request: OnceHere) -> Asking:
+async def _asking(context: Ctx, caller: CallerHere, request: OnceHere) -> Asking:
     return Asking(context=context, caller=caller, once=request)
 
 

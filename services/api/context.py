@@ -40,7 +40,7 @@ class Context:
     """How many files come in at once; others wait in line."""
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """The context of the application that answers this request."""
     context: Context = request.app.state.context
     return context

@@ -68,7 +68,10 @@ class Part(abc.ABC):
         """
 
     async def launch(self, data_dir: DataDir) -> asyncio.subprocess.Process:
-        """Start the process, in a session of its own so that Ctrl-C reaches the supervisor alone."""
+        """Start the process, in a process group of its own: Ctrl-C reaches the supervisor alone.
+
+        Not in a session of its own: Linux shares processors out among sessions before it looks at niceness.
+        """
         bonds = [str(os.getpid()), str(self.orphan_signal.value), str(self.niceness), self.user]
         wrapper = [sys.executable, "-I", "-S", _CHILD, *bonds]
         data_dir.limit_log(self.name)
@@ -81,5 +84,5 @@ class Part(abc.ABC):
                 stdout=log,
                 stderr=log,
                 env=os.environ | self.environment,
-                start_new_session=True,
+                process_group=0,
             )

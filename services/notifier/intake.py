@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,14 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier.channels.mail import MAIL
 from services.notifier.channels.webhook import WEBHOOK
+from services.notifier.directory import Subscriber, admins_of, departed, staff_of, subscribers_of
 from services.notifier.recipients import calls_the_desk, opened_for_somebody, recipients
-from services.notifier.story import account_admins, departed, desk_staff
-from shared.contracts.events import CaseEvent, domain_event
+from shared.contracts.events import CaseEvent, CaseSnapshot, domain_event
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM, NOTIFIER
 from shared.contracts.webhooks import wants
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
-from shared.db.models import Case, Delivery, Desk, Webhook
+from shared.db.models import Case, Delivery
 from shared.domain.events import Event
 from shared.domain.policy import Policy, Recipient
 from shared.messaging import Bus, Incoming, consume
@@ -58,9 +58,20 @@ class _Told:
     cloud: CaseEvent
     event: Event
 
+    @property
+    def case(self) -> CaseSnapshot:
+        """The case right after the event."""
+        return self.cloud.data.case
 
-_Webhooks = Mapping[str, Sequence[Row[int, str, list[str], str]]]
-"""Id, URL, events and desk of those that are told of things, by desk; none for a desk without any."""
+    @property
+    def desk(self) -> str:
+        """Its desk's slug."""
+        return self.case.desk
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """The desk and the key of the account whose case it is; empty for none."""
+        return self.desk, self.case.account or ""
 
 
 class _Policies:
@@ -89,10 +100,10 @@ class Intake:
     Args:
         bus: where from.
         database: where deliveries are kept.
-        woken: called after new deliveries have been committed.
+        woken: called with the channels of new deliveries once these have been committed.
     """
 
-    def __init__(self, bus: Bus, database: Database, woken: Callable[[], None]) -> None:
+    def __init__(self, bus: Bus, database: Database, woken: Callable[[Collection[str]], None]) -> None:
         self._bus = bus
         self._database = database
         self._woken = woken
@@ -133,47 +144,23 @@ class Intake:
         """Write down who is to be told, all in one transaction, before any of it is acknowledged."""
         async with self._database.write() as session:
             await self._policies.learn(session, {each.case_id for each in told})
-            webhooks = await _webhooks(session, {each.cloud.data.case.desk for each in told})
-            rows = [row for each in told for row in await self._deliveries(session, each, webhooks)]
+            known = [(each, policy) for each in told if (policy := await self._policy(each))]
+            people = await _people(session, known)
+            subscribers = await subscribers_of(session, {each.desk for each in told})
+            rows = [
+                row
+                for each, _ in known
+                for row in _deliveries(each, people.get(each.cloud.id, ()), subscribers[each.desk])
+            ]
             if rows:
                 await session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
-        if rows:
-            self._woken()
+        self._woken({row["channel"] for row in rows})
 
-    async def _deliveries(self, session: AsyncSession, told: _Told, webhooks: _Webhooks) -> list[dict[str, Any]]:
+    async def _policy(self, told: _Told) -> Policy | None:
         policy = self._policies.of(told.case_id)
         if policy is None:
             await told.message.reject(f"case {told.case_id} is not in the database")
-            return []
-        event = told.event
-        subscribed = [each for each in webhooks[told.cloud.data.case.desk] if wants(each.events, event.kind)]
-        if event.part > 0 and not subscribed:  # a mail tells of all events of a command at once
-            return []
-        with span(
-            "notify",
-            kind=SpanKind.CONSUMER,
-            parent=told.cloud.traceparent or told.message.traceparent,
-            event=event.kind,
-            seq=event.seq,
-        ):
-            people = await self._people(session, told, policy) if event.part == 0 else ()
-            receivers = [(MAIL, address, None) for address in people]
-            receivers += [(WEBHOOK, each.url, each.id) for each in subscribed]
-            common = {"case_id": told.case_id, "seq": event.seq, "traceparent": current_traceparent()}
-            return [
-                common | {"channel": channel, "recipient": recipient, "webhook_id": webhook}
-                for channel, recipient, webhook in receivers
-            ]
-
-    async def _people(self, session: AsyncSession, told: _Told, policy: Policy) -> Sequence[str]:
-        case = told.cloud.data.case
-        everybody = Recipient.ACCOUNT_ADMINS in policy.recipients
-        admins = await account_admins(session, told.case_id, case.account) if everybody else ()
-        asked = calls_the_desk(told.event, case) or opened_for_somebody(case, policy)
-        staff = await desk_staff(session, told.case_id) if asked else ()
-        people = recipients(told.event, case, policy, admins, staff)
-        gone = await departed(session, told.case_id, set(people) - set(case.cc))
-        return [address for address in people if address not in gone]
+        return policy
 
     async def _deliver_again(self, message: Incoming) -> None:
         """Somebody has replayed the dead letter of a failed delivery."""
@@ -192,21 +179,44 @@ class Intake:
                 )
                 .values(status="pending", attempts=0, next_attempt_at=func.now())
             )
-        self._woken()
+        self._woken({failed.channel})
         await message.ack()
 
 
-async def _webhooks(session: AsyncSession, desks: Collection[str]) -> _Webhooks:
-    query = (
-        select(Webhook.id, Webhook.url, Webhook.events, Desk.slug)
-        .join(Desk, Desk.id == Webhook.desk_id)
-        .where(Desk.slug.in_(desks), Webhook.disabled_at.is_(None))
-        .order_by(Webhook.id)
-    )
-    found = defaultdict(list)
-    for row in await session.execute(query):
-        found[row.slug].append(row)
-    return found
+async def _people(session: AsyncSession, told: Sequence[tuple[_Told, Policy]]) -> Mapping[str, Sequence[str]]:
+    """Who gets a mail about what, by the event's id: of a command the first event alone, its mail tells of all."""
+    firsts = [(each, policy) for each, policy in told if each.event.part == 0]
+    asking = {each.account for each, policy in firsts if Recipient.ACCOUNT_ADMINS in policy.recipients}
+    admins = await admins_of(session, asking)
+    calling = {
+        each.desk
+        for each, policy in firsts
+        if calls_the_desk(each.event, each.case) or opened_for_somebody(each.case, policy)
+    }
+    staff = await staff_of(session, calling)
+    chosen = [
+        (each, recipients(each.event, each.case, policy, admins[each.account], staff[each.desk]))
+        for each, policy in firsts
+    ]
+    gone = await departed(session, {(each.desk, one) for each, people in chosen for one in people})
+    return {
+        each.cloud.id: [one for one in people if one in each.case.cc or (each.desk, one) not in gone]
+        for each, people in chosen
+    }
+
+
+def _deliveries(told: _Told, people: Sequence[str], subscribers: Sequence[Subscriber]) -> list[dict[str, Any]]:
+    receivers: list[tuple[str, str, int | None]] = [(MAIL, address, None) for address in people]
+    receivers += [(WEBHOOK, each.url, each.id) for each in subscribers if wants(each.events, told.event.kind)]
+    if not receivers:
+        return []
+    parent = told.cloud.traceparent or told.message.traceparent
+    with span("notify", kind=SpanKind.CONSUMER, parent=parent, event=told.event.kind, seq=told.event.seq):
+        common = {"case_id": told.case_id, "seq": told.event.seq, "traceparent": current_traceparent()}
+        return [
+            common | {"channel": channel, "recipient": recipient, "webhook_id": webhook}
+            for channel, recipient, webhook in receivers
+        ]
 
 
 def _short(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 
 from sqlalchemy import func, select
@@ -12,7 +12,7 @@ from services.notifier.channels.mail import MAIL, MailChannel, Transport
 from services.notifier.channels.mailbox import Mailbox
 from services.notifier.channels.port import Channel
 from services.notifier.channels.smtp import Smtp, parse_smtp_url
-from services.notifier.channels.webhook import WebhookChannel, parse_networks
+from services.notifier.channels.webhook import WEBHOOK, WebhookChannel, parse_networks
 from services.notifier.headers import sender
 from services.notifier.intake import Intake
 from services.notifier.sender import RETRY_SECONDS, Sender
@@ -95,9 +95,11 @@ async def _work(settings: Settings, bus: Bus, database: Database, transport: Cal
     networks = parse_networks(settings.webhook_allowed_networks)
     webhooks = WebhookSender(database, bus, WebhookChannel(networks), retry_seconds=settings.webhook_retry_seconds)
 
-    def wake() -> None:
-        sending.wake()
-        webhooks.wake()
+    def wake(channels: Collection[str]) -> None:
+        if MAIL in channels:
+            sending.wake()
+        if WEBHOOK in channels:
+            webhooks.wake()
 
     if transport is None:
         _log.warning("no mail is sent: set CASEBOUND_SMTP_URL; deliveries are kept until then")

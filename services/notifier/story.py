@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifier.directory import staff_of
 from shared.contracts.events import EVENTS, STATES
 from shared.db.cases import POLICIES
-from shared.db.models import Account, AccountMember, Attachment, Case, CaseEvent, Desk, Person, Staff
+from shared.db.models import Attachment, Case, CaseEvent, Desk, Person
 from shared.domain import events as e
 from shared.domain.case import CaseState
 from shared.domain.evolution import evolve
@@ -105,46 +106,8 @@ async def load_story(session: AsyncSession, case_id: uuid.UUID, seq: int) -> Sto
         events=events,
         names=await _names(session, people),
         files=await _files(session, case_id, events),
-        staff=frozenset(await desk_staff(session, case_id)),
+        staff=frozenset((await staff_of(session, {desk.slug}))[desk.slug]),
     )
-
-
-async def account_admins(session: AsyncSession, case_id: uuid.UUID, account: str | None) -> Sequence[str]:
-    """Addresses of the administrators of a case's account (desk-rules T7)."""
-    if account is None:
-        return ()
-    query = (
-        select(Person.email)
-        .join(AccountMember, AccountMember.person_id == Person.id)
-        .join(Account, Account.id == AccountMember.account_id)
-        .join(Case, Case.desk_id == Account.desk_id)
-        .where(Case.id == case_id, Account.key == account, AccountMember.role == "admin")
-        .order_by(Person.email)
-    )
-    return (await session.scalars(query)).all()
-
-
-async def desk_staff(session: AsyncSession, case_id: uuid.UUID) -> Sequence[str]:
-    """Addresses of the staff of a case's desk."""
-    query = (
-        select(Person.email)
-        .join(Staff, Staff.person_id == Person.id)
-        .join(Case, Case.desk_id == Staff.desk_id)
-        .where(Case.id == case_id)
-        .order_by(Person.email)
-    )
-    return (await session.scalars(query)).all()
-
-
-async def departed(session: AsyncSession, case_id: uuid.UUID, addresses: Collection[str]) -> frozenset[str]:
-    """Those of the addresses that are people's who belong to the case's desk no more: neither staff nor customers."""
-    desk = select(Case.desk_id).where(Case.id == case_id).scalar_subquery()
-    staff = exists().where(Staff.person_id == Person.id, Staff.desk_id == desk)
-    customer = exists().where(
-        AccountMember.person_id == Person.id, AccountMember.account_id == Account.id, Account.desk_id == desk
-    )
-    query = select(Person.email).where(Person.email.in_(addresses), ~staff, ~customer)
-    return frozenset(await session.scalars(query)) if addresses else frozenset()
 
 
 async def _events_of_command(session: AsyncSession, case_id: uuid.UUID, seq: int) -> tuple[e.Event, ...]:

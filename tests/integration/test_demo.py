@@ -87,10 +87,10 @@ def test_people_in_the_stories_are_those_of_the_desk(desk: str) -> None:
     assert len(stories_of(desk)) in range(8, 16)
 
 
-def test_outside_development_nothing_is_opened_in_the_past() -> None:
+async def test_outside_development_nothing_is_opened_in_the_past() -> None:
     for development, expected in ((True, timedelta(hours=1)), (False, timedelta())):
         context = SimpleNamespace(settings=Settings(development=development))
-        assert opened_ago(cast("Context", context), casebound_opened_ago=3600) == expected
+        assert await opened_ago(cast("Context", context), casebound_opened_ago=3600) == expected
 
 
 async def test_each_desk_has_cases_in_every_status_of_its_profile(stories: RunningStack) -> None:

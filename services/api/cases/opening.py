@@ -48,7 +48,7 @@ _COPIED = (
 )  # fmt: skip
 
 
-def opened_ago(
+async def opened_ago(
     context: Ctx,
     casebound_opened_ago: Annotated[int, Header(ge=0, le=YEAR_SECONDS, include_in_schema=False)] = 0,
 ) -> timedelta:
