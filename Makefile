@@ -14,6 +14,9 @@ DEV := $(VENV)/dev.stamp
 # What is there for development is there for running too.
 ANY := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 
+# Does nothing if nothing has changed.
+FRONT_END := $(BIN)/python services/api/portal/front_end.py --work $(VENV)/front-end
+
 .PHONY: help setup up test lint bench chaos lock
 
 help:
@@ -25,11 +28,13 @@ help:
 	echo "make lock    pin the newest dependencies again"
 
 setup: $(DEV)
+	@$(FRONT_END)
 
 up: $(ANY)
-	@exec $(BIN)/casebound up
+	@$(FRONT_END) $(if $(wildcard $(DEV)),,--no-tools)
+	exec $(BIN)/casebound up
 
-test: $(DEV)
+test: setup
 	@$(BIN)/pytest tests --ignore=tests/chaos $(addprefix --ignore=,$(LOAD)) -n 2 --dist loadfile
 	$(BIN)/pytest $(LOAD) -n 0
 
@@ -52,6 +57,9 @@ lint: $(DEV)
 	# Pins hold on any index: neither addresses nor lock files that have some.
 	if grep -nE '://|^ *--(extra-)?index-url|^ *--find-links' requirements/*.txt; then
 	  echo "requirements must not name an address" >&2; exit 1
+	fi
+	if grep -nE '"resolved"|://' services/api/portal/package*.json; then
+	  echo "package-lock.json must not name an address: make it with npm in services/api/portal" >&2; exit 1
 	fi
 	if git ls-files | grep -E '(^|/)(uv|poetry|pdm)\.lock$$|(^|/)pylock[^/]*\.toml$$|(^|/)Pipfile\.lock$$'; then
 	  echo "lock files with addresses must not be committed" >&2; exit 1

@@ -19,6 +19,20 @@ def spare_the_collector() -> None:
     gc.set_threshold(ALLOCATIONS_PER_COLLECTION, 20, 20)
 
 
+def stop_if_cancelled() -> None:
+    """End this task if it was cancelled and has not noticed. For endless loops that wait for NATS or a mail server.
+
+    Before Python 3.12 ``asyncio.wait_for``, which their clients wait with, swallows a cancellation that comes together
+    with the answer.
+
+    Raises:
+        asyncio.CancelledError: it was.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def set_by_signal() -> asyncio.Event:
     """An event that SIGTERM or SIGINT sets, for a service to stop in its own order. Call inside the event loop."""
     stop = asyncio.Event()

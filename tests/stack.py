@@ -27,11 +27,10 @@ STOP_TIMEOUT = 60.0
 
 
 @dataclass
-class RunningStack:
-    """A stack that was started by `start_stack`."""
+class Stack:
+    """A stack that runs on a data directory, whoever started it."""
 
     data_dir: Path
-    process: subprocess.Popen[bytes]
 
     @property
     def addresses(self) -> dict[str, Any]:
@@ -54,6 +53,17 @@ class RunningStack:
         """Run a command against this stack."""
         return casebound(*arguments, "--data-dir", str(self.data_dir), timeout=timeout)
 
+    def logs(self) -> str:
+        """What the supervisor printed, and the end of every part's log."""
+        return logs(self.data_dir)
+
+
+@dataclass
+class RunningStack(Stack):
+    """A stack that was started by `start_stack`."""
+
+    process: subprocess.Popen[bytes]
+
     def stop(self) -> None:
         """Stop it as an operator would, and fail unless it stops cleanly."""
         self.process.terminate()
@@ -67,10 +77,6 @@ class RunningStack:
         assert code == 0, f"ended with {code}\n{self.logs()}"
         assert "was killed" not in output, f"a part did not stop when asked\n{self.logs()}"
         assert not (self.data_dir / STACK_JSON).exists(), "stack.json was left behind"
-
-    def logs(self) -> str:
-        """What the supervisor printed, and the end of every part's log."""
-        return logs(self.data_dir)
 
 
 def casebound(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -30,6 +30,7 @@ from services.api.mailbox.endpoints import router as mailbox
 from services.api.nats_link import NatsLink
 from services.api.openapi import DESCRIPTION, TAGS, install_openapi
 from services.api.policies.endpoints import router as policies
+from services.api.portal import portal
 from services.api.problems import MEANINGS, not_found
 from services.api.sessions.endpoints import router as sessions
 from services.api.sessions.limiter import AttemptLimiter
@@ -77,8 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     if settings.development:
         app.include_router(mailbox)
-    app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/problems/{code}", _meaning, include_in_schema=False)
+    portal.install(app, settings)
     return app
 
 
@@ -118,10 +119,6 @@ def _version() -> str:
         return version("casebound")
     except PackageNotFoundError:  # a checkout that runs without being installed
         return "unknown"
-
-
-async def _home() -> RedirectResponse:
-    return RedirectResponse("/docs")
 
 
 async def _meaning(code: str) -> PlainTextResponse:

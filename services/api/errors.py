@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -55,10 +55,15 @@ async def _problem(_request: Request, problem: Exception) -> Response:
 async def _malformed(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return invalid(*(_field_error(item) for item in error.errors())).response()
+    return invalid(*(field_error(item) for item in error.errors())).response()
 
 
-def _field_error(item: dict[str, Any]) -> FieldError:
+def field_error(item: Mapping[str, Any]) -> FieldError:
+    """What Pydantic found, for people.
+
+    Args:
+        item: one of its errors, the place where the value came from (``body``, ``query``) at the head of ``loc``.
+    """
     source, *inside = item["loc"]
     place: Sequence[Any] = inside if source in {"body", "query", "path", "header"} else item["loc"]
     if item["type"] == "json_invalid":

@@ -17,6 +17,7 @@ from shared.contracts.subjects import NOTIFIER
 from shared.db.engine import Database
 from shared.db.models import Delivery
 from shared.messaging import Bus, bury
+from shared.processes import stop_if_cancelled
 from shared.telemetry import SpanKind, get_logger, span
 from shared.telemetry.metrics import deliveries, delivery_seconds
 
@@ -75,6 +76,7 @@ class Sender:
                         continue
                     for channel in channels.values():
                         await channel.rest()
+                    stop_if_cancelled()
                     await self._idle(channels)
                 except (SQLAlchemyError, OSError) as error:
                     _log.warning("deliveries wait for the database", error=repr(error))

@@ -22,7 +22,7 @@ from services.search.source import read_cases
 from shared import telemetry
 from shared.db.engine import Database
 from shared.messaging import Bus, connect, ensure_topology
-from shared.processes import set_by_signal
+from shared.processes import set_by_signal, stop_if_cancelled
 from shared.settings import Settings
 from shared.telemetry.instrument import instrument_engine
 
@@ -125,6 +125,7 @@ async def _keep_fed(bus: Bus, feed: Feed, live: LiveIndex) -> None:
     pause = _CHECK_SECONDS
     try:
         while True:
+            stop_if_cancelled()
             reconnected.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):

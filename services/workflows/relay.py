@@ -26,6 +26,7 @@ from shared.contracts.subjects import CASES_STREAM, case_event
 from shared.db.cases import POLICIES
 from shared.db.roles import Role
 from shared.messaging import Bus, ensure_topology, publish
+from shared.processes import stop_if_cancelled
 from shared.telemetry import SpanKind, current_traceparent, get_logger, span
 from shared.telemetry.metrics import relay_backlog, relay_lag_seconds
 
@@ -107,6 +108,7 @@ class Relay:
         await connection.add_listener(COMMITTED_CHANNEL, lambda *_: self._woken.set())
         self._in_doubt = True
         while True:
+            stop_if_cancelled()
             self._woken.clear()
             try:
                 if self._in_doubt:
@@ -121,17 +123,23 @@ class Relay:
                 continue
             if published < BATCH:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._woken.wait()
 
     async def _publish_some(self, connection: asyncpg.Connection[Any]) -> int:
         rows = await connection.fetch(_UNPUBLISHED, BATCH)
         _measure(rows)
-        for wave in _waves(rows):
-            results = await asyncio.gather(*(self._publish_one(row) for row in wave), return_exceptions=True)
-            done = [row for row, result in zip(wave, results, strict=True) if not isinstance(result, BaseException)]
-            await connection.execute(_PUBLISHED, [row["case_id"] for row in done], [row["seq"] for row in done])
-            for failure in filter(lambda result: isinstance(result, BaseException), results):
-                raise failure  # type: ignore[misc]  # (mypy does not follow the filter)
+        done: list[asyncpg.Record] = []
+        try:
+            for wave in _waves(rows):
+                results = await asyncio.gather(*(self._publish_one(row) for row in wave), return_exceptions=True)
+                failures = [result for result in results if isinstance(result, BaseException)]
+                done += [row for row, result in zip(wave, results, strict=True) if result is None]
+                if failures:
+                    raise failures[0]
+        finally:
+            if done:
+                await connection.execute(_PUBLISHED, [row["case_id"] for row in done], [row["seq"] for row in done])
         _measure(())
         return len(rows)
 

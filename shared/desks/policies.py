@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from shared.desks.document import Place
 from shared.domain.case import Status
 from shared.domain.policy import OPENING_FIELDS, EndBy, OnResolve, Policy, StatusGroup
 from shared.domain.profiles import PROFILES, STANDARD
@@ -23,6 +24,8 @@ NAMES: dict[str, Sequence[str]] = {
 """Fields of the policy that are lists of names, and which names there are."""
 _CHOSEN_FROM = {"product": "products", "type": "case_types", "severity": "severities"}
 """Fields of a case whose values are a list of the desk file."""
+_OF_ACCOUNT = ("account", "contact", "environment")
+"""Fields of a case that nobody can choose without an account."""
 
 
 def effective_policy(profile: str, overrides: Mapping[str, Any]) -> Policy:
@@ -75,19 +78,37 @@ def unusable_values(policy: Policy) -> Iterator[tuple[str, str]]:
         seen.add(group.label.casefold())
 
 
-def unmet_needs(policy: Policy, lists: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """Lists of the desk file that are empty although nothing could be opened or listed without a choice from them.
+def unmet_needs(
+    policy: Policy, lists: Mapping[str, Sequence[str]], accounts: Sequence[tuple[str, Sequence[str]]]
+) -> Iterator[tuple[Place, str]]:
+    """What is empty in the desk file although no case could be opened, or none listed, without a choice from it.
 
     Args:
         policy: of the desk.
         lists: ``products``, ``case_types`` and ``severities``.
+        accounts: each account's key and its environments.
 
     Yields:
-        The list and a sentence.
+        Where the choices belong, and a sentence.
     """
     for field, name in _CHOSEN_FROM.items():
         asked = [setting for setting in NAMES if field in getattr(policy, setting)]
         if policy.urgency == field:
             asked.append("urgency")
         if asked and not lists[name]:
-            yield name, f"give at least one: the policy's {' and '.join(asked)} asks for a {field}."
+            ask = "asks" if len(asked) == 1 else "ask"
+            yield (name,), f"give at least one: the policy's {' and '.join(asked)} {ask} for a {field}."
+    of_account = [field for field in _OF_ACCOUNT if field in policy.required_at_opening]
+    if of_account and not accounts:
+        yield ("accounts",), f"give at least one: the policy's required_at_opening asks for {_listed(of_account)}."
+    for index, (key, environments) in enumerate(accounts):
+        if "environment" in of_account and not environments:
+            yield (
+                ("accounts", index, "environments"),
+                f"the account {key} has none, so nobody could open a case for it: give at least one, or leave "
+                "environment out of the policy's required_at_opening.",
+            )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -100,8 +100,9 @@ def _unknown_names(document: Document, given: Mapping[str, Any]) -> Iterator[Pro
 
 def _unmet(document: Document, desk_file: DeskFile) -> Iterator[Problem]:
     lists = desk_file.model_dump(include={"products", "case_types", "severities"})
-    for name, what in unmet_needs(effective_policy(desk_file.profile, desk_file.policy), lists):
-        yield Problem(document.line((name,)), name, what)
+    accounts = [(account.key, account.environments) for account in desk_file.accounts]
+    for place, what in unmet_needs(effective_policy(desk_file.profile, desk_file.policy), lists, accounts):
+        yield Problem(document.line(place), dotted(place), what)
 
 
 def _at_its_field(document: Document, problem: Problem) -> Problem:

@@ -17,6 +17,7 @@ from shared.messaging.bus import Bus, BusUnavailableError
 from shared.messaging.incoming import Incoming
 from shared.messaging.pull import Pull, PullLostError
 from shared.messaging.topology import ensure_topology, replay_subject
+from shared.processes import stop_if_cancelled
 from shared.telemetry import get_logger
 from shared.telemetry.metrics import consumer_pending
 
@@ -171,14 +172,7 @@ async def _work(consumer: _Consumer, pull: Pull, messages: Sequence[Incoming]) -
     for group in _groups(messages):
         await _handle(consumer, group)
         pull.release(group)
-        _stop_if_cancelled()
-
-
-def _stop_if_cancelled() -> None:
-    """Before Python 3.12 ``asyncio.wait_for``, which the NATS client waits with, may swallow a cancellation."""
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
+        stop_if_cancelled()
 
 
 def _groups(messages: Sequence[Incoming]) -> Iterator[list[Incoming]]:
@@ -197,7 +191,7 @@ async def _handle(consumer: _Consumer, messages: list[Incoming]) -> None:
         try:
             await consumer.handle(messages)
         except consumer.wait_out as error:
-            _stop_if_cancelled()
+            stop_if_cancelled()
             pause = _OUTAGE_SECONDS[min(outages, len(_OUTAGE_SECONDS) - 1)]
             outages += 1
             _log.warning("waiting out", consumer=consumer.durable, error=repr(error), seconds=pause)

@@ -148,6 +148,37 @@ MISTAKES = [
     ),
     ("severities: []", "line 4: severities: give at least one: the policy's urgency asks for a severity."),
     ("severities: [High: 1]", "line 4: severities: a mapping does not fit; give text."),
+    # Required, and nothing to choose: a form that nobody could send.
+    (
+        "policy: {required_at_opening: [product]}",
+        "line 1: products: give at least one: the policy's required_at_opening asks for a product.",
+    ),
+    (
+        "case_types: []\npolicy: {required_at_opening: [subject, type]}",
+        "line 4: case_types: give at least one: the policy's required_at_opening asks for a type.",
+    ),
+    (
+        "policy: {required_at_opening: [severity]}\nseverities: []",
+        "line 5: severities: give at least one: the policy's required_at_opening and urgency ask for a severity.",
+    ),
+    (
+        "profile: msp-portal",
+        "line 1: accounts: give at least one: the policy's required_at_opening asks for account, contact and "
+        "environment.",
+    ),
+    (
+        "policy: {required_at_opening: [contact]}\naccounts: []",
+        "line 5: accounts: give at least one: the policy's required_at_opening asks for contact.",
+    ),
+    (
+        "profile: msp-portal\naccounts:\n  - {key: a, name: A, environments: [Live]}\n  - key: b\n    name: B",
+        "line 7: accounts.environments: the account b has none, so nobody could open a case for it: give at least "
+        "one, or leave environment out of the policy's required_at_opening.",
+    ),
+    (
+        "policy: {required_at_opening: [environment]}\naccounts:\n  - key: b\n    name: B\n    environments: []",
+        "line 8: accounts.environments: the account b has none",
+    ),
     (
         "staff: [ada@vendor.example]",
         "line 4: staff: «ada@vendor.example» does not fit; give a mapping with email, name",

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifier import main
+from services.notifier.channels.mail import MAIL
+from services.notifier.sender import Sender
 from shared.contracts.subjects import case_event
 from shared.db.engine import Database
-from shared.db.models import (
-    MailboxMessage,
-)
+from shared.db.models import Delivery, MailboxMessage
 from shared.domain import commands as c
 from shared.domain.policy import Policy
 from shared.domain.profiles import STANDARD, TEAM_PORTAL
@@ -294,6 +295,28 @@ async def test_the_process_tells_in_the_trace_of_the_command_and_stops_when_aske
         found = dict(store.execute("SELECT name, span_id FROM span WHERE trace_id = ?", (TRACE,)).fetchall())
         parent = store.execute("SELECT parent_id FROM span WHERE name = 'mail send'").fetchone()
     assert parent == (found["notify"],)
+
+
+async def test_it_stops_when_the_mail_server_says_goodbye_at_that_very_moment(world: World) -> None:
+    """``asyncio.wait_for``, which the SMTP client waits with, swallows such a cancellation before Python 3.12."""
+
+    class Goodbye:
+        """A channel that hears the last answer just when the sender is told to stop."""
+
+        name = MAIL
+
+        async def deliver(self, session: AsyncSession, delivery: Delivery) -> None:
+            raise AssertionError("there is nothing to deliver")
+
+        async def rest(self) -> None:
+            sending.cancel()
+            answer = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(answer.set_result, "221 Bye")
+            await asyncio.wait_for(answer, 10)
+
+    sending = asyncio.create_task(Sender(world.database, world.bus, lambda: [Goodbye()], retry_seconds=()).run())
+    await asyncio.wait((sending,), timeout=10)
+    assert sending.cancelled()
 
 
 async def test_a_process_that_is_killed_while_sending_loses_no_mail(

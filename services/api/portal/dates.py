@@ -1,0 +1,96 @@
+"""Dates and times as people read them, in their language and time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError, dates, numbers
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: in which language's habits, and by which clock."""
+
+    locale: Locale
+    zone: tzinfo
+
+    def moment(self, instant: datetime) -> str:
+        """Date and time in full: ``Thu, 3 Dec 2026, 15:00``."""
+        return f"{self._local('yMMMEd', instant)}, {self.clock(instant)}"
+
+    def short(self, instant: datetime, now: datetime | None = None) -> str:
+        """For lists: the time of today, the day of this year, else the date."""
+        local, today = instant.astimezone(self.zone), (now or datetime.now(UTC)).astimezone(self.zone)
+        if local.date() == today.date():
+            return self.clock(instant)
+        return self._local("MMMd" if local.year == today.year else "yMMMd", instant)
+
+    def day(self, instant: datetime) -> str:
+        """The date alone: ``3 Dec 2026``."""
+        return self._local("yMMMd", instant)
+
+    def clock(self, instant: datetime) -> str:
+        """The time of day."""
+        return dates.format_time(instant, "short", tzinfo=self.zone, locale=self.locale)
+
+    def ago(self, instant: datetime, now: datetime | None = None) -> str:
+        """How long ago: ``2 hours ago``."""
+        return self._distance(instant, now or datetime.now(UTC), direction=True)
+
+    def left(self, end: datetime, now: datetime | None = None) -> str:
+        """How much time is left: ``3 days``."""
+        return self._distance(end, now or datetime.now(UTC), direction=False)
+
+    def number(self, value: float) -> str:
+        """A number, its digits grouped."""
+        return numbers.format_decimal(value, locale=self.locale)
+
+    def _distance(self, instant: datetime, now: datetime, *, direction: bool) -> str:
+        distance = instant - now
+        return dates.format_timedelta(distance, add_direction=direction, threshold=1.5, locale=self.locale)
+
+    def _local(self, skeleton: str, instant: datetime) -> str:
+        return dates.format_skeleton(skeleton, instant, tzinfo=self.zone, locale=self.locale)
+
+
+def reader_of(accept_language: str, zone: str, fallback: str) -> Reader:
+    """Who reads, as their browser says it.
+
+    Args:
+        accept_language: the header of that name.
+        zone: IANA name of their time zone; empty or unknown: the fallback.
+        fallback: the desk's time zone.
+    """
+    return Reader(_locale(accept_language), _zone(zone) or _zone(fallback) or UTC)
+
+
+@lru_cache(maxsize=256)
+def _locale(accept_language: str) -> Locale:
+    wanted = [_weighed(part) for part in accept_language[:200].split(",")]
+    for _, tag in sorted(wanted, key=lambda each: -each[0]):
+        try:
+            return Locale.parse(tag, sep="-")
+        except (UnknownLocaleError, ValueError, TypeError):
+            continue
+    return Locale("en", "GB")
+
+
+def _weighed(part: str) -> tuple[float, str]:
+    tag, _, weight = part.strip().partition(";q=")
+    try:
+        return float(weight or 1), tag
+    except ValueError:
+        return 0.0, tag
+
+
+@lru_cache(maxsize=512)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

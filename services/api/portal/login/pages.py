@@ -1,0 +1,88 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.api.auth import COOKIE
+from services.api.portal.desks.pages import first_page, local
+from services.api.portal.forms import Form, FormHere, messages, read
+from services.api.portal.login.demo import demo_people
+from services.api.portal.pages import Page, PageHere, PersonPage, PersonPageHere
+from services.api.portal.visitors import find_visitor
+from services.api.problems import Problem
+from services.api.sessions.schemas import LogIn
+from services.api.sessions.service import LIFETIME, end_session, log_in
+
+router = APIRouter()
+
+_SAME_SITE: Final = frozenset({"same-origin", "none"})
+
+
+@router.get("/login")
+async def get_login(page: PageHere) -> Response:
+    """The form; whoever is logged in is led on."""
+    wanted = local(page.request.query_params.get("next", ""))
+    visitor = await find_visitor(page.request, page.context)
+    if visitor is not None:
+        known = PersonPage(request=page.request, context=page.context, visitor=visitor)
+        return page.go(wanted) if wanted else await first_page(known)
+    return await _show(page, Form([("next", wanted)]))
+
+
+@router.post("/login")
+async def post_login(page: PageHere) -> Response:
+    """Log in."""
+    if page.request.headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
+        raise Problem("csrf_token_missing", "Log in on this site's own page, not on that of another.")
+    sent = await page.request.form()
+    form = Form([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+    client = page.request.client
+    try:
+        given = read(LogIn, {"email": form.text("email"), "password": form.text("password")})
+        session = await log_in(
+            page.context.database,
+            page.context.log_ins,
+            client.host if client else "",
+            given.email,
+            given.password.get_secret_value(),
+        )
+    except Problem as problem:
+        return await _show(page, form, problem)
+    answer = page.go(local(form.text("next")) or "/")
+    answer.set_cookie(
+        COOKIE,
+        session.token,
+        max_age=int(LIFETIME.total_seconds()),
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.post("/logout")
+async def post_logout(page: PersonPageHere, _form: FormHere) -> Response:
+    """Log out; what the browser has kept of our pages goes too."""
+    if token := page.request.cookies.get(COOKIE):
+        await end_session(page.context.database, token)
+    answer = page.go("/login", said="You are logged out.")
+    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
+
+
+async def _show(page: Page, form: Form, problem: Problem | None = None) -> Response:
+    people = await demo_people(page.context) if page.context.settings.development else []
+    return page.render(
+        "login/login.html",
+        status=problem.status if problem else 200,
+        headers=dict(problem.headers) if problem and problem.status == 429 else None,
+        form=form,
+        errors=messages(problem) if problem else {},
+        people=people,
+    )

@@ -1,0 +1,35 @@
+"""The portal as a part of the application: its pages, their files and what happens when they fail."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from services.api.portal import failures, static_files
+from services.api.portal.case.pages import router as case
+from services.api.portal.cases.pages import router as cases
+from services.api.portal.desks.pages import router as desks
+from services.api.portal.headers import PageHeaders
+from services.api.portal.login.pages import router as login
+from services.api.portal.rendering import make_templates
+from services.api.portal.static_files import StaticFiles
+from shared.settings import Settings
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (static_files.router, login, desks, cases, case)
+"""One for each folder of pages. Of two routes that match an address the first answers."""
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Add the portal to the application. Comes after ``services.api.errors.install``.
+
+    Args:
+        app: the application.
+        settings: in development templates and files are read again when they have changed.
+    """
+    app.state.static_files = StaticFiles(reread=settings.development)
+    app.state.templates = make_templates(app.state.static_files, reread=settings.development)
+    failures.install(app)
+    app.add_middleware(PageHeaders)
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)

@@ -1,0 +1,18 @@
+// How a part of a page is replaced: changed where it differs, and never under the hands of whoever types in it.
+
+/** Keep what somebody has typed, chosen, opened or selected; elements with `data-keep` are left alone altogether. */
+export function startMorph() {
+  const { Idiomorph } = window;
+  Idiomorph.defaults.ignoreActiveValue = true;
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (before) => !(before instanceof Element && before.hasAttribute("data-keep"));
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) =>
+    !(name === "open" && (element.localName === "details" || element.localName === "dialog")) &&
+    !(name === "value" && isTyped(element));
+}
+
+/** Whether a field says something else than the page did. */
+export function isTyped(element) {
+  if (element instanceof HTMLInputElement && /^(checkbox|radio)$/.test(element.type)) return element.checked !== element.defaultChecked;
+  if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement) return element.value !== element.defaultValue;
+  return false;
+}

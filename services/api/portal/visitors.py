@@ -1,0 +1,99 @@
+"""Who looks at a page: the person of the session, the desks they may choose, and what they are on one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Request
+from sqlalchemy import select, union
+
+from services.api.auth import COOKIE, hash_of, look_up, unauthenticated
+from services.api.callers import Caller
+from services.api.context import Context
+from services.api.identity import Identity
+from services.api.problems import not_found
+from shared.db.models import Account, AccountMember, Desk, LoginSession, Person, Staff
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visitor:
+    """Somebody who has logged in with a browser."""
+
+    identity: Identity
+    name: str
+    csrf_token: str
+
+    @property
+    def email(self) -> str:
+        """Their address; a session is always a person's."""
+        return self.identity.email or ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskChoice:
+    """A desk that somebody may choose."""
+
+    slug: str
+    name: str
+    profile: str
+    is_staff: bool
+
+
+async def visitor_of(request: Request, context: Context) -> Visitor:
+    """Who is logged in.
+
+    Raises:
+        Problem: 401 without a session, or with one that has ended.
+    """
+    found = await find_visitor(request, context)
+    if found is None:
+        raise unauthenticated("Log in to see this page.")
+    return found
+
+
+async def find_visitor(request: Request, context: Context) -> Visitor | None:
+    """Who is logged in, if anybody."""
+    token = request.cookies.get(COOKIE)
+    if not token:
+        return None
+    query = (
+        select(Person.email, Person.name, LoginSession.csrf_token, LoginSession.expires_at)
+        .join(LoginSession, LoginSession.person_id == Person.id)
+        .where(LoginSession.token_hash == hash_of(token), LoginSession.expires_at > datetime.now(UTC))
+    )
+    async with context.database.reading() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    identity = Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at)
+    return Visitor(identity=identity, name=row.name, csrf_token=row.csrf_token)
+
+
+async def desks_of(context: Context, visitor: Visitor) -> list[DeskChoice]:
+    """The desks that somebody works on or is a customer of, by name."""
+    person = select(Person.id).where(Person.email == visitor.email).scalar_subquery()
+    works = select(Staff.desk_id, (Staff.desk_id > 0).label("is_staff")).where(Staff.person_id == person)
+    belongs = (
+        select(Account.desk_id, (Account.desk_id < 0).label("is_staff"))
+        .join(AccountMember, AccountMember.account_id == Account.id)
+        .where(AccountMember.person_id == person)
+    )
+    mine = union(works, belongs).subquery()
+    query = select(Desk.slug, Desk.name, Desk.profile, mine.c.is_staff).join(mine, mine.c.desk_id == Desk.id)
+    async with context.database.reading() as connection:
+        rows = (await connection.execute(query.order_by(Desk.name, mine.c.is_staff))).all()
+    chosen = {row.slug: DeskChoice(row.slug, row.name, row.profile, row.is_staff) for row in rows}
+    return list(chosen.values())
+
+
+async def caller_of(context: Context, visitor: Visitor, desk: str) -> Caller:
+    """What somebody is on a desk.
+
+    Raises:
+        Problem: 404 for an unknown desk, and alike for one that they have nothing to do with.
+    """
+    caller = await look_up(desk, visitor.identity, context)
+    if caller is None:
+        raise not_found(f"desk «{desk[:80]}»")
+    return caller

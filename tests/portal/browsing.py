@@ -1,0 +1,164 @@
+"""Windows of a browser on the portal, and what is demanded of every page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from playwright.async_api import Browser, BrowserContext, Page
+
+from services.local.demo import DEMO_PASSWORD
+from tests.stack import Stack
+
+CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
+FLAGS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+AXE: Final = Path(sys.prefix) / "front-end" / "node_modules" / "axe-core" / "axe.min.js"
+"""Put there by set-up; see ``services/api/portal/front_end.py``."""
+SIZES: Final = {"wide": (1280, 900), "narrow": (390, 844)}
+Size = Literal["wide", "narrow"]
+Colours = Literal["light", "dark"]
+
+
+def chromium() -> str | None:
+    """The browser, if the machine has one."""
+    return next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+
+
+@dataclass
+class Window:
+    """One person's window.
+
+    Args:
+        page: playwright's.
+        base: address of the stack.
+        errors: what went wrong on its pages without being asked for: scripts that failed, things that the policy
+            for contents (CSP) forbade, answers of 5xx.
+    """
+
+    page: Page
+    base: str
+    errors: list[str] = field(default_factory=list)
+
+    async def go(self, path: str) -> None:
+        """Open a page of the portal and wait until its scripts have run."""
+        await self.page.goto(self.base + path)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing more is asked of the server, but for the live stream."""
+        await self.page.wait_for_load_state("load")
+        await self.page.wait_for_function("!document.querySelector('.htmx-request')")
+
+    async def log_in(self, email: str, then: str = "/") -> None:
+        """Log in as one of the demo's people and go to a page."""
+        await self.go("/login")
+        await self.page.get_by_label("Mail address").fill(email)
+        await self.page.get_by_label("Password").fill(DEMO_PASSWORD)
+        await self.page.get_by_role("button", name="Log in", exact=True).click()
+        await self.page.wait_for_url(lambda url: "/login" not in url)
+        if then != "/":
+            await self.go(then)
+
+    async def check_access(self) -> None:
+        """Have axe-core look at the page as it is, and fail for what it finds; nothing may be wider than the window."""
+        await self.page.evaluate(AXE.read_text())
+        found: dict[str, Any] = await self.page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        broken = [
+            f"{rule['id']}: {node['html'][:200]}\n   {node['failureSummary']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+        assert not broken, f"{self.page.url}\n" + "\n".join(broken)
+        too_wide = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert too_wide <= 0, f"{self.page.url} is {too_wide} pixels wider than the window"
+
+
+class Portal:
+    """Opens windows on the portal, each with cookies of its own."""
+
+    def __init__(self, stack: Stack, browser: Browser) -> None:
+        self.stack = stack
+        self.base = stack.api
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self._windows: list[Window] = []
+
+    async def window(
+        self,
+        email: str | None = None,
+        path: str = "/",
+        *,
+        size: Size = "wide",
+        colours: Colours = "light",
+        script: bool = True,
+        zone: str = "Europe/London",
+        locale: str = "en-GB",
+    ) -> Window:
+        """Open a window.
+
+        Args:
+            email: who logs in there; None: nobody.
+            path: of the page to go to.
+            size: 1280 or 390 pixels wide.
+            colours: that the system prefers.
+            script: whether pages' scripts run.
+            zone: of the person.
+            locale: of the person.
+        """
+        width, height = SIZES[size]
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=colours,
+            java_script_enabled=script,
+            timezone_id=zone,
+            locale=locale,
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(10_000)
+        self._contexts.append(context)
+        window = Window(await context.new_page(), self.base)
+        self._windows.append(window)
+        _watch(window)
+        if email:
+            await window.log_in(email, path)
+        elif path != "/":
+            await window.go(path)
+        return window
+
+    async def close(self) -> None:
+        """Close all windows; fail for what went wrong in them."""
+        for context in self._contexts:
+            await context.close()
+        errors = [error for window in self._windows for error in window.errors]
+        assert not errors, "\n".join(errors)
+
+
+def _watch(window: Window) -> None:
+    page = window.page
+    page.on("pageerror", lambda error: window.errors.append(f"{page.url}: {error}"))
+    page.on("console", lambda message: _on_console(window, message.type, message.text))
+    page.on(
+        "response",
+        lambda answer: window.errors.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None,
+    )
+
+
+def _on_console(window: Window, kind: str, text: str) -> None:
+    # Answers of 4xx are what tests ask for; the browser reports them as errors of its own.
+    if kind == "error" and not text.startswith("Failed to load resource"):
+        window.errors.append(f"{window.page.url}: console: {json.dumps(text)}")

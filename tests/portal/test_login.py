@@ -1,0 +1,53 @@
+"""Logging in, choosing a desk, logging out."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.portal.browsing import Colours, Portal, Size
+
+BOB, ADA, ZOE = "bob@acme.example", "ada@lumen.example", "zoe@coral.example"
+
+
+async def test_who_has_one_desk_comes_straight_to_its_cases(portal: Portal) -> None:
+    window = await portal.window(BOB)
+    await expect(window.page).to_have_url(f"{portal.base}/desks/standard/cases")
+    await expect(window.page.get_by_role("heading", level=1)).to_have_text("Cases")
+
+
+async def test_after_logging_in_one_is_where_one_wanted_to_be(portal: Portal) -> None:
+    window = await portal.window(path="/desks/standard/cases/1?tab=details")
+    await expect(window.page).to_have_url(f"{portal.base}/login?next=%2Fdesks%2Fstandard%2Fcases%2F1%3Ftab%3Ddetails")
+    await window.page.get_by_label("Mail address").fill(ADA)
+    await window.page.get_by_label("Password").fill("casebound-demo")
+    await window.page.keyboard.press("Enter")
+    await expect(window.page).to_have_url(f"{portal.base}/desks/standard/cases/1?tab=details")
+
+
+async def test_a_wrong_password_says_so_and_keeps_the_address(portal: Portal) -> None:
+    window = await portal.window(path="/login")
+    await window.page.get_by_label("Mail address").fill("nobody@acme.example")
+    await window.page.get_by_label("Password").fill("wrong")
+    await window.page.get_by_role("button", name="Log in", exact=True).click()
+    await expect(window.page.get_by_role("alert")).to_have_text("The address or the password is wrong.")
+    await expect(window.page.get_by_label("Mail address")).to_have_value("nobody@acme.example")
+    await expect(window.page.get_by_label("Password")).to_be_focused()
+
+
+async def test_logging_out_ends_the_session_in_every_tab(portal: Portal) -> None:
+    window = await portal.window(BOB)
+    other = await window.page.context.new_page()
+    await other.goto(f"{portal.base}/desks/standard/cases")
+    await window.page.get_by_role("button", name="Log out").click()
+    await expect(window.page.get_by_role("status")).to_have_text("You are logged out.")
+    await expect(other).to_have_url(f"{portal.base}/login")
+    await window.go("/desks/standard/cases")
+    await expect(window.page).to_have_url(f"{portal.base}/login?next=%2Fdesks%2Fstandard%2Fcases")
+
+
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+async def test_the_log_in_page_is_accessible(portal: Portal, size: Size, colours: Colours) -> None:
+    window = await portal.window(path="/login", size=size, colours=colours)
+    await window.check_access()
