@@ -61,6 +61,20 @@ def holidays_of(names: Sequence[str], years: Iterable[int]) -> frozenset[date]:
     return frozenset(single_days.union(*(_public_holidays(name, year) for name in lists for year in wanted)))
 
 
+def holiday_names(names: Sequence[str], years: Iterable[int]) -> dict[date, str]:
+    """What the days of `holidays_of` are called, in date order; single days among the names have no name of their own.
+
+    Raises:
+        ValueError: a name that `check_name` refuses.
+    """
+    wanted = tuple(years)
+    called = dict.fromkeys(holidays_of(names, wanted), "")
+    for name in (name for name in names if not _is_day(name)):
+        for year in wanted:
+            called |= _public_holidays(name, year)
+    return dict(sorted(called.items()))
+
+
 def check_name(name: str) -> None:
     """Accept the name of a holiday list (`GB`, `GB-ENG`: ISO 3166 codes of the holidays library) or an ISO date.
 
@@ -116,11 +130,11 @@ def _codes_by_country() -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _public_holidays(name: str, year: int) -> frozenset[date]:
+def _public_holidays(name: str, year: int) -> dict[date, str]:
     from holidays import country_holidays
 
     country, _, region = name.partition("-")
     with warnings.catch_warnings():
         # Some lists warn beyond the years they know; nobody is there to read it when a window is computed.
         warnings.simplefilter("ignore")
-        return frozenset(country_holidays(country, subdiv=region or None, years=year, expand=False))
+        return dict(country_holidays(country, subdiv=region or None, years=year, expand=False))

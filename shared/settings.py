@@ -44,11 +44,14 @@ class Settings(BaseSettings):
     """Where the contents of files are kept, the same for API and worker: ``file:///folder`` or ``s3://bucket/prefix``.
     Default: ``DATA_DIR/files``."""
     oidc_issuer: str | None = None
-    """The OpenID provider that people log in with; without it there is no log-in but the demo's."""
+    """The OpenID provider that people log in with, exactly as it writes its issuer (``docs/log-in.md``);
+    without it there is no log-in but the demo's."""
     oidc_client_id: str | None = None
     """Casebound's name at the OpenID provider."""
     oidc_client_secret: SecretStr | None = None
     """Casebound's secret at the OpenID provider."""
+    oidc_name: str = "single sign-on"
+    """What the log-in page calls the OpenID provider: «Log in with …»."""
 
     payload_keys: SecretStr = SecretStr("")
     """Key ring for Temporal payloads: ``id:base64,id:base64``, 32-byte keys; the first encrypts, all decrypt."""

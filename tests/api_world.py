@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import socket
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import httpx
-import uvicorn
-import yaml
 from fastapi import FastAPI
 from temporalio.testing import TimeSkipper
 
@@ -26,59 +20,14 @@ from services.workflows.relay import Relay, Waker
 from services.workflows.worker import make_worker
 from shared.contracts.workflow import workflow_id
 from shared.db.engine import Database
-from shared.desks import apply, parse_desk_file
 from shared.messaging import connect as connect_to_nats
 from shared.settings import Settings
 from shared.temporal import connect, ensure_search_attributes
 from shared.tokens import issue
+from tests.desks import ADA, BOB, CAROL, DAVE, ERIN, LEO, apply_to, desk_file
+from tests.http_server import answering, listening
 
-BOB, CAROL, DAVE, ERIN = "bob@acme.example", "carol@acme.example", "dave@acme.example", "erin@other.example"
-ADA, LEO = "ada@vendor.example", "leo@vendor.example"
 NEW_CASE = {"subject": "Invoices can't be posted", "description": "Posting ends with error 1217."}
-_numbers = itertools.count(1)
-
-
-def desk_file(profile: str = "standard", **over: Any) -> dict[str, Any]:
-    """A desk with two staff, two accounts and some services."""
-    slug = f"desk-{next(_numbers)}-{uuid.uuid4().hex[:6]}"
-    return {
-        "desk": slug,
-        "name": "Connect Support",
-        "key": "CON",
-        "profile": profile,
-        "policy": {},
-        "calendar": {"timezone": "Europe/London", "workdays": ["mon", "tue", "wed", "thu", "fri"], "holidays": []},
-        "products": ["ERP", "Analytics"],
-        "case_types": ["Question", "Incident"],
-        "severities": ["Critical", "High", "Low"],
-        "staff": [
-            {"email": ADA, "name": "Ada Vendor", "role": "agent"},
-            {"email": LEO, "name": "Leo Vendor", "role": "lead"},
-        ],
-        "accounts": [
-            {
-                "key": "acme",
-                "name": "Acme Ltd",
-                "environments": ["Production", "Test"],
-                "members": [
-                    {"email": BOB, "name": "Bob Acme", "role": "member"},
-                    {"email": CAROL, "name": "Carol Acme", "role": "admin"},
-                    {"email": DAVE, "name": "Dave Acme", "role": "member"},
-                ],
-            },
-            {
-                "key": "other",
-                "name": "Other Ltd",
-                "environments": ["Live"],
-                "members": [{"email": ERIN, "name": "Erin Other", "role": "admin"}],
-            },
-        ],
-        "services": [
-            {"name": "monitoring", "scopes": ["case.open", "case.comment"]},
-            {"name": "reporting", "scopes": ["case.read", "events.read"]},
-        ],
-        **over,
-    }
 
 
 @dataclass
@@ -155,51 +104,25 @@ class ApiWorld:
     async def desk(self, profile: str = "standard", **over: Any) -> ApiDesk:
         """Make a desk."""
         content = desk_file(profile, **over)
-        await apply(self.database, parse_desk_file("desk.yaml", yaml.safe_dump(content).encode()))
+        await apply_to(self.database, content)
         return ApiDesk(self, content["desk"])
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[ApiWorld]:
     """The API alone."""
-    # asyncio sends without delay only on sockets that name their protocol; those of `create_server` don't.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener, url = listening()
     settings = settings.model_copy(update={"development": True, "public_url": url})
     app = create_app(settings)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=3,
-            timeout_keep_alive=60,
-        )
-    )
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    database = Database(settings.database_url)
+    config = {"access_log": False, "proxy_headers": False, "timeout_graceful_shutdown": 3, "timeout_keep_alive": 60}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-        while not server.started:
-            assert not running.done(), "the API did not start"
-            await asyncio.sleep(0.01)
+    database = Database(settings.database_url)
+    async with answering(app, listener, **config), httpx.AsyncClient(timeout=30, limits=limits) as http:
         try:
             yield ApiWorld(settings, app, url, http, database)
         finally:
-            if hasattr(app.state, "context"):
-                app.state.context.hub.close()
-            server.should_exit = True
-            await running
+            app.state.context.hub.close()
             await database.close()
-            listener.close()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.local.clock import fast_forward
-from tests.stack import RunningStack
+from tests.stack import Stack
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = range(7)
 
@@ -21,7 +21,7 @@ class Clock:
         number: of the case.
     """
 
-    def __init__(self, stack: RunningStack, desk: str, number: int) -> None:
+    def __init__(self, stack: Stack, desk: str, number: int) -> None:
         self._settings = stack.settings
         self._desk, self._number = desk, number
         self._moved = timedelta()

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+import uuid
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 import structlog
 
 from services.local.data_dir import DataDir
+from services.local.ports import choose_ports
+from services.local.postgres import Postgres
+from services.local.supervisor import Supervisor
 from services.local.up import running_servers
+from shared.db.migrate import upgrade
 from shared.settings import Settings
 from tests.stack import RunningStack, logs, stack_directory, start_stack
 
@@ -48,15 +56,61 @@ def stack() -> Iterator[RunningStack]:
             running.stop()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cluster() -> AsyncIterator[Settings]:
+    """A Postgres, started once for each worker; each file gets a copy of its database."""
+    with stack_directory() as path:
+        directory = DataDir(path)
+        server = Postgres(directory, choose_ports({"postgres": 0}, {})["postgres"], "only-for-tests")
+        supervisor = Supervisor(directory, Quiet())
+        with directory.lock():
+            await supervisor.start([server], changed=lambda: None)
+            try:
+                settings = Settings(data_dir=path, database_url=server.url)
+                await asyncio.to_thread(upgrade, settings)
+                yield settings
+            finally:
+                await supervisor.stop()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def servers() -> AsyncIterator[Settings]:
-    """Postgres (migrated), NATS and Temporal alone, for tests that run a service in their own process.
+async def postgres(cluster: Settings) -> Settings:
+    """Postgres (migrated) alone: a database of the file's own."""
+    server, _, template = cluster.database_url.rpartition("/")
+    name = f"file_{uuid.uuid4().hex}"
+    superuser = await asyncpg.connect(server.replace("//casebound:", "//postgres:") + "/postgres")
+    await superuser.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER casebound")
+    await superuser.close()
+    return cluster.model_copy(update={"database_url": f"{server}/{name}"})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def servers(postgres: Settings) -> AsyncIterator[Settings]:
+    """Postgres, NATS and Temporal alone, for tests that run a service in their own process.
 
     New for each file: a worker, a notifier or an index of one would go on to live on what the next one does.
     """
     with stack_directory() as directory:
-        async with running_servers(DataDir(directory), Quiet()) as settings:
+        async with AsyncExitStack() as running:
+            with pytest.MonkeyPatch.context() as environment:
+                environment.setenv("CASEBOUND_DATABASE_URL", postgres.database_url)
+                settings = await running.enter_async_context(running_servers(DataDir(directory), Quiet()))
+            (directory / "logs" / "postgres.log").symlink_to(postgres.data_dir / "logs" / "postgres.log")
             yield settings
+
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Print a figure, in a run that passes too."""
+
+    def _say(sentence: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {sentence}", end="")  # noqa: T201
+
+    return _say
 
 
 @pytest.hookimpl(wrapper=True)

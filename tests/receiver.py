@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-import socket
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from tests.http_server import answering, listening
+from tests.waiting import until
 
 
 @dataclass
@@ -62,12 +63,7 @@ class Inbox:
 
     async def until(self, count: int, seconds: float = 20) -> None:
         """Wait until so many events have been taken."""
-        try:
-            async with asyncio.timeout(seconds):
-                while len(self.taken) < count:
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(f"{len(self.taken)} of {count} events came: {self.kinds()}") from None
+        await until(lambda: len(self.taken) >= count, seconds, f"{count} events")
 
 
 class Receiver:
@@ -92,26 +88,11 @@ class Receiver:
         return await inbox.receive(request) if inbox else Response(status_code=404)
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
     """Receive until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener, _ = listening()
     receiver = Receiver(listener.getsockname()[1])
     app = Starlette(routes=[Route("/{path}", receiver.handle, methods=["GET", "POST"])])
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        while not server.started:
-            assert not running.done()
-            await asyncio.sleep(0.01)
+    async with answering(app, listener, lifespan="off", timeout_graceful_shutdown=1):
         yield receiver
-    finally:
-        server.should_exit = True
-        await running
-        listener.close()

@@ -8,7 +8,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import xlsxwriter
 
@@ -30,6 +30,14 @@ def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
         for name, data in files.items():
             archive.writestr(name, data)
     return content.getvalue()
+
+
+def webm(*takes: bytes) -> bytes:
+    """A recording with what was recorded between its pauses.
+
+    A browser that pauses and resumes goes on with the same file: its parts have one head.
+    """
+    return WEBM + b"".join(takes)
 
 
 def docx() -> bytes:
@@ -98,19 +106,19 @@ def nested_zip_bomb() -> bytes:
     return zipped({"inner.zip": zipped({f"{n}.txt": bytes(100_000) for n in range(100)})})
 
 
-TEAM_PORTAL: Mapping[str, Callable[[], bytes]] = {
-    "doc": ole,
-    "docx": docx,
-    "xls": ole,
-    "xlsx": xlsx,
-    "csv": lambda: b"number;amount\r\n1;4,50 \x80\r\n",
-    "txt": "Größe: 5 €\n".encode,
-    "pdf": pdf,
-    "bmp": bmp,
-    "jpg": jpg,
-    "jpeg": jpg,
-    "png": png,
-    "tar": tar,
-    "zip": lambda: zipped({"log.txt": b"hello"}),
+SAMPLES: Mapping[str, bytes] = {
+    "doc": ole(),
+    "docx": docx(),
+    "xls": ole(),
+    "xlsx": xlsx(),
+    "csv": b"number;amount\r\n1;4,50 \x80\r\n",
+    "txt": "Größe: 5 €\n".encode(),
+    "pdf": pdf(),
+    "bmp": bmp(),
+    "jpg": jpg(),
+    "jpeg": jpg(),
+    "png": png(),
+    "tar": tar(),
+    "zip": zipped({"log.txt": b"hello"}),
 }
-"""A file of each type that team-portal takes (desk-rules T6)."""
+"""A file of each type that the strictest of the built-in desks takes (desk-rules T6)."""

@@ -7,11 +7,11 @@ import contextlib
 import dataclasses
 import random
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -27,13 +27,13 @@ from shared.domain.case import Actor, ActorKind
 from shared.messaging import Bus, connect, ensure_topology, publish
 from shared.settings import Settings
 from tests.contract import search_oracle as oracle
+from tests.desks import desk_row
+from tests.waiting import PATIENCE, until
 
 STAFF = Viewer(staff=True, email="ada@vendor.example")
 BOB = Viewer(email="bob@acme.example")
 ADA = Actor(kind=ActorKind.STAFF, email="ada@vendor.example", name="Ada Vendor")
 MOMENT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-PATIENCE = 20.0
-T = TypeVar("T")
 
 
 class World:
@@ -47,13 +47,7 @@ class World:
     async def add_desk(self, slug: str | None = None, key: str = "CON") -> str:
         slug = slug or f"desk-{uuid.uuid4().hex[:8]}"
         async with self.database.write() as session:
-            session.add(
-                models.Desk(
-                    slug=slug, name=slug, key=key, profile="standard", policy={}, policy_version=1, timezone="UTC",
-                    workdays=[], holidays=[], products=[], case_types=[], severities=list(oracle.SEVERITIES),
-                    contacts=[],
-                )
-            )  # fmt: skip
+            session.add(desk_row(slug, key=key, severities=list(oracle.SEVERITIES)))
         return slug
 
     async def add(self, cases: Iterable[CaseDocument], *, tell: bool = True) -> list[CaseDocument]:
@@ -119,7 +113,7 @@ class World:
             answer = await self.find(desk, q)
             return answer if answer.total == total else None
 
-        return await eventually(found)
+        return await until(found)
 
 
 @asynccontextmanager
@@ -153,15 +147,7 @@ async def answering(world: World, serving: asyncio.Task[None] | None = None) -> 
             return (await world.ask(SearchQuery(desk="none", viewer=STAFF))).error is None
         return False
 
-    await eventually(answers)
-
-
-async def eventually(check: Callable[[], Awaitable[T | None]]) -> T:
-    """The first truthy answer."""
-    async with asyncio.timeout(PATIENCE):
-        while not (found := await check()):
-            await asyncio.sleep(0.02)
-    return found
+    await until(answers)
 
 
 def copy_name(directory: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -115,6 +116,12 @@ def stack_directory() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="casebound-", ignore_cleanup_errors=True) as directory:
         yield Path(directory).resolve()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], bool], timeout: float, what: str) -> None:

@@ -23,13 +23,14 @@ from services.workflows.worker import make_worker
 from shared.contracts.workflow import CaseRun, Outcome, workflow_id
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
-from shared.db.models import Case, CaseEvent, Desk
+from shared.db.models import Case, CaseEvent
 from shared.domain.case import Actor, ActorKind
 from shared.domain.commands import Command, Open
 from shared.domain.policy import Policy
 from shared.domain.profiles import STANDARD
 from shared.settings import Settings
 from shared.temporal import connect, ensure_search_attributes
+from tests.desks import desk_row
 
 BOB = Actor(kind=ActorKind.CUSTOMER, email="bob@acme.example", name="Bob Acme")
 ADA = Actor(kind=ActorKind.STAFF, email="ada@vendor.example", name="Ada Vendor")
@@ -91,20 +92,13 @@ class World:
         slug = f"desk-{uuid.uuid4().hex[:8]}"
         async with self.database.write() as session:
             session.add(
-                Desk(
-                    slug=slug,
-                    name=slug,
-                    key="CON",
-                    profile="standard",
+                desk_row(
+                    slug,
                     policy=POLICIES.dump_python(policy, mode="json"),
-                    policy_version=1,
                     timezone=timezone,
-                    workdays=["mon", "tue", "wed", "thu", "fri"],
-                    holidays=[],
                     products=["ERP"],
                     case_types=["Question"],
                     severities=["High", "Low"],
-                    contacts=[],
                 )
             )
         return slug

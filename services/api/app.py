@@ -22,6 +22,7 @@ from services.api.bus_commands import BusCommands
 from services.api.cases.endpoints import router as cases
 from services.api.comments.endpoints import router as comments
 from services.api.context import Context
+from services.api.dead_letters.endpoints import router as dead_letters
 from services.api.door import Door
 from services.api.events.endpoints import router as events
 from services.api.events.hub import EventHub
@@ -29,11 +30,14 @@ from services.api.filters.endpoints import router as filters
 from services.api.mailbox.endpoints import router as mailbox
 from services.api.nats_link import NatsLink
 from services.api.openapi import DESCRIPTION, TAGS, install_openapi
+from services.api.overview.endpoints import router as overview
 from services.api.policies.endpoints import router as policies
 from services.api.portal import portal
 from services.api.problems import MEANINGS, not_found
+from services.api.replies.endpoints import router as replies
 from services.api.sessions.endpoints import router as sessions
 from services.api.sessions.limiter import AttemptLimiter
+from services.api.setup.endpoints import router as setup
 from services.api.short_memory import ShortMemory
 from services.api.webhooks.endpoints import router as webhooks
 from shared.db.engine import Database
@@ -71,7 +75,20 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     install_openapi(app)
     desk = APIRouter(prefix="/api/v1/desks/{desk}", dependencies=DOCUMENTED_SCHEMES)
-    for router in (cases, comments, actions, attachments, events, policies, filters, webhooks):
+    for router in (
+        cases,
+        comments,
+        actions,
+        attachments,
+        events,
+        policies,
+        filters,
+        replies,
+        webhooks,
+        dead_letters,
+        overview,
+        setup,
+    ):
         desk.include_router(router)
     app.include_router(desk)
     app.include_router(sessions)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 
 from services.api.callers import Caller, load_caller
 from services.api.context import Context, Ctx
@@ -69,7 +69,7 @@ async def _by_session(context: Context, cookie: str, request: Request) -> Identi
     query = (
         select(Person.email, LoginSession.csrf_token, LoginSession.expires_at)
         .join(Person, Person.id == LoginSession.person_id)
-        .where(LoginSession.token_hash == hash_of(cookie), LoginSession.expires_at > datetime.now(UTC))
+        .where(*_goes_on(hash_of(cookie)))
     )
     async with context.database.read() as session:
         row = (await session.execute(query)).one_or_none()
@@ -82,7 +82,12 @@ async def _by_session(context: Context, cookie: str, request: Request) -> Identi
                 "csrf_token_missing",
                 f"The header {CSRF_HEADER} must repeat the session's csrf_token; GET /api/v1/session gives it.",
             )
-    return Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at)
+    return Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at, session=hash_of(cookie))
+
+
+def _goes_on(session: bytes) -> tuple[ColumnElement[bool], ...]:
+    """What is true of a log-in session until it is logged out of or too old."""
+    return LoginSession.token_hash == session, LoginSession.expires_at > datetime.now(UTC)
 
 
 def unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
@@ -114,6 +119,19 @@ async def look_up(desk: str, identity: Identity, context: Context) -> Caller | N
             return await load_caller(session, identity, desk)
 
     return await context.callers.get((identity.who, desk), load)
+
+
+async def look_up_still(desk: str, identity: Identity, context: Context) -> Caller | None:
+    """As ``look_up``, for what goes on after its beginning was allowed: None too once the session has ended."""
+    if (proof := identity.session) is None:
+        return await look_up(desk, identity, context)
+
+    async def load() -> Caller | None:
+        async with context.database.read() as session:
+            goes_on = await session.scalar(select(exists().where(*_goes_on(proof))))
+            return await load_caller(session, identity, desk) if goes_on else None
+
+    return await context.callers.get((proof, desk), load)
 
 
 CallerHere = Annotated[Caller, Depends(caller_on_desk)]

@@ -34,7 +34,12 @@ class Access(StrEnum):
     UPLOAD = "upload files"
     POLICY = "read the desk's policy"
     FILTERS = "keep filters"
+    REPLIES = "use canned replies and keep one's own"
+    DESK_REPLIES = "keep the desk's canned replies"
     WEBHOOKS = "see and try the desk's webhooks"
+    DEAD_LETTERS = "see and replay the desk's dead letters"
+    OVERVIEW = "see the desk in figures"
+    SETUP = "see how the desk is set up"
 
 
 class Door(StrEnum):
@@ -77,7 +82,12 @@ TABLE: dict[Access | Action, Rule] = {
     Access.UPLOAD:            Rule(STAFF,    INVOLVED,                                "case.attach"),
     Access.POLICY:            Rule(STAFF,    INVOLVED,                                ""),
     Access.WEBHOOKS:          Rule(LEADS,    NO_CUSTOMER,                             None),
+    Access.DEAD_LETTERS:      Rule(LEADS,    NO_CUSTOMER,                             None),
+    Access.OVERVIEW:          Rule(LEADS,    NO_CUSTOMER,                             None),
+    Access.SETUP:             Rule(LEADS,    NO_CUSTOMER,                             None),
     Access.FILTERS:           Rule(STAFF,    INVOLVED,                                None),
+    Access.REPLIES:           Rule(STAFF,    NO_CUSTOMER,                             None),
+    Access.DESK_REPLIES:      Rule(LEADS,    NO_CUSTOMER,                             None),
     Action.COMMENT:           Rule(STAFF,    INVOLVED,                                "case.comment"),
     Action.NOTE:              Rule(STAFF,    NO_CUSTOMER,                             "case.note"),
     Action.ASK:               Rule(STAFF,    NO_CUSTOMER,                             "case.comment"),
@@ -129,10 +139,19 @@ ROUTES: dict[str, tuple[Access | Action | Door, ...]] = {
     "POST /filters":                                   (Access.FILTERS,),
     "PATCH /filters/{filter_id}":                      (Access.FILTERS,),
     "DELETE /filters/{filter_id}":                     (Access.FILTERS,),
+    "GET /replies":                                    (Access.REPLIES,),
+    "POST /replies":                                   (Access.REPLIES, Access.DESK_REPLIES),
+    "PATCH /replies/{reply_id}":                       (Access.REPLIES, Access.DESK_REPLIES),
+    "DELETE /replies/{reply_id}":                      (Access.REPLIES, Access.DESK_REPLIES),
     "GET /webhooks":                                    (Access.WEBHOOKS,),
     "GET /webhooks/{webhook}/deliveries":               (Access.WEBHOOKS,),
     "POST /webhooks/{webhook}/deliveries/{delivery}/replay": (Access.WEBHOOKS,),
     "POST /webhooks/{webhook}/test":                    (Access.WEBHOOKS,),
+    "GET /dead-letters":                                (Access.DEAD_LETTERS,),
+    "POST /dead-letters/{letter}/replay":               (Access.DEAD_LETTERS,),
+    "GET /overview":                                    (Access.OVERVIEW,),
+    "GET /people":                                      (Access.SETUP,),
+    "GET /desk-file":                                   (Access.SETUP,),
     # a route at the root
     "POST /api/v1/session":                            (Door.EVERYBODY,),
     "GET /api/v1/session":                             (Door.SESSION,),

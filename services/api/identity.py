@@ -15,12 +15,14 @@ class Identity:
         name: of a service account.
         desk: the only desk on which the proof is good; None for all.
         expires_at: when the proof ends.
+        session: hash of the token of the log-in session that is the proof; None where a bearer token is.
     """
 
     email: str | None
     name: str | None
     desk: str | None
     expires_at: datetime
+    session: bytes | None = None
 
     @property
     def who(self) -> tuple[str | None, str | None, str | None]:

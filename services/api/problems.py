@@ -47,6 +47,8 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     "filter_name_taken": Meaning(409, "Name taken", "Choose another name, or change the filter that has it."),
     "too_many_filters": Meaning(409, "Too many saved filters", "Delete one that you don't need any more."),
+    "reply_name_taken": Meaning(409, "Name taken", "Choose another name, or change the reply that has it."),
+    "too_many_replies": Meaning(409, "Too many canned replies", "Delete one that nobody needs any more."),
     "too_many_attempts": Meaning(429, "Too many attempts", "Wait as long as Retry-After says."),
     "internal_error": Meaning(500, "Internal error", "Report the trace id; it finds the error in traces and logs."),
     "unavailable": Meaning(503, "Temporarily unavailable", "Retry as Retry-After says, with the same Idempotency-Key."),

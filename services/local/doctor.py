@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import importlib.util
 import shutil
 import sys
@@ -31,6 +32,7 @@ from services.local.checks import (
 )
 from services.local.errors import UnreachableError
 from shared.objects import ObjectStoreError, open_store
+from shared.oidc import Provider, ProviderAwayError, provider_of
 from shared.settings import STACK_ENV, STACK_JSON, Settings, load_settings
 
 _PACKAGES = ("casebound", "temporalio", "nats-py", "sqlalchemy", "asyncpg", "fastapi", "tantivy")
@@ -69,7 +71,7 @@ def doctor(data_dir: Path) -> int:
             Finding(f"CASEBOUND_{each['loc'][0]}".upper(), each["msg"], "correct it") for each in error.errors()
         ]
     else:
-        findings += [*_keys(settings), *asyncio.run(_connections(settings))]
+        findings += [*_keys(settings), *log_in_settings(settings), *asyncio.run(_connections(settings))]
     for finding in findings:
         mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
         console.print(f"{mark} {finding.name:<22} {escape(finding.found)}", soft_wrap=True)
@@ -126,6 +128,14 @@ def _keys(settings: Settings) -> Iterator[Finding]:
     )
 
 
+def log_in_settings(settings: Settings) -> Iterator[Finding]:
+    """The settings of the OpenID provider, if they are wrong."""
+    try:
+        provider_of(settings)
+    except ValueError as error:
+        yield Finding("log-in", str(error), "set all three, or none")
+
+
 def _is_key(text: str) -> bool:
     name, _, key = text.partition(":")
     try:
@@ -153,7 +163,16 @@ async def _connections(settings: Settings) -> list[Finding]:
     if settings.smtp_url is not None:
         url = settings.smtp_url.get_secret_value()
         checks.append(("mail server", url, partial(smtp_greeting, url), "CASEBOUND_SMTP_URL"))
-    return list(await asyncio.gather(*(_connection(*check) for check in checks)))
+    asked = [_connection(*check) for check in checks]
+    with contextlib.suppress(ValueError):
+        if provider := provider_of(settings):
+            asked.append(provider_finding(provider))
+    return list(await asyncio.gather(*asked))
+
+
+async def provider_finding(provider: Provider) -> Finding:
+    """Ask the OpenID provider for what log-in needs."""
+    return await _connection("OpenID provider", provider.issuer, partial(_provider, provider), "CASEBOUND_OIDC_ISSUER")
 
 
 async def _connection(name: str, where: str, check: Callable[[], Awaitable[str]], setting: str) -> Finding:
@@ -172,6 +191,14 @@ async def _objects(settings: Settings) -> str:
     except (ValueError, ObjectStoreError) as error:
         raise UnreachableError(str(error)) from error
     return "takes, gives back and deletes files"
+
+
+async def _provider(provider: Provider) -> str:
+    try:
+        await provider.facts()
+    except ProviderAwayError as error:
+        raise UnreachableError(str(error)) from error
+    return "publishes what log-in needs"
 
 
 async def _api(settings: Settings) -> str:

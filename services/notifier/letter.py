@@ -10,21 +10,14 @@ from functools import cache
 from pathlib import Path
 
 import css_inline
-import nh3
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from services.notifier import wording
 from services.notifier.headers import header_text, message_id, receiver, sender
 from services.notifier.story import Story
+from shared.markdown import render_markdown
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_TAGS = {
-    *("a", "b", "blockquote", "br", "code", "del", "em", "hr", "i", "li", "ol", "p", "pre", "s", "strong", "ul"),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "td", "th", "thead", "tr"),
-}
-"""No images: what is fetched from elsewhere tells others who reads the mail, and when."""
 
 
 class _Wire(EmailPolicy):
@@ -105,7 +98,7 @@ def _bodies(story: Story, recipient: str, public_url: str) -> tuple[str, str]:
         "case": story.key,
         "subject": story.state.subject,
         "desk": story.desk.name,
-        "headline": wording.headline(story),
+        "headline": wording.headline(story, recipient),
         "at": wording.moment(story.told.at.replace(second=0, microsecond=0), story.desk.timezone),
         "passages": wording.passages(story, recipient),
         "changes": wording.changes(story, recipient),
@@ -120,20 +113,9 @@ def _bodies(story: Story, recipient: str, public_url: str) -> tuple[str, str]:
     return text.strip() + "\n", _inliner().inline(html)
 
 
-def render_markdown(typed: str) -> Markup:
-    """What a person typed as harmless HTML: no scripts, no forms, no images, no HTML of their own."""
-    html = _markdown().render(typed)
-    return Markup(nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"}))  # noqa: S704
-
-
 def quote(typed: str) -> str:
     """What a person typed, quoted as in any mail."""
     return "\n".join(f"> {line}".rstrip() for line in typed.strip().splitlines())
-
-
-@cache
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
 
 
 @cache

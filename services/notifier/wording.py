@@ -22,8 +22,8 @@ class Passage:
     body: str
 
 
-def headline(story: Story) -> str:
-    """Who did what, as one sentence without a full stop."""
+def headline(story: Story, recipient: str) -> str:
+    """Who did what, as one sentence without a full stop, as that person may know it."""
     who, event = _who(story, story.told.actor), story.told
     match event:
         case e.Opened():
@@ -62,7 +62,8 @@ def headline(story: Story) -> str:
         case e.Sealed():
             return "The case can't be reopened any more"
         case e.FollowedUp():
-            return f"{who} opened a follow-up, {story.desk.key}-{event.number}"
+            # Staff see every case of the desk; others perhaps not that one.
+            return f"{who} opened a follow-up{f', {story.desk.key}-{event.number}' if recipient in story.staff else ''}"
         case e.Attached():
             return f"{who} added {'a file' if len(event.attachments) == 1 else f'{len(event.attachments)} files'}"
         case e.AttachmentRemoved():

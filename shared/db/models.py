@@ -178,6 +178,7 @@ class Case(Base):
     __table_args__ = (
         UniqueConstraint("desk_id", "number"),
         Index("ix_case_desk_id_updated_at", "desk_id", "updated_at", "number"),
+        Index("ix_case_open", "desk_id", postgresql_where=text("status <> 'closed'")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -287,6 +288,36 @@ class SavedFilter(Base):
     """The parameters of a list, as they were given."""
     position: Mapped[int]
     created_at: Mapped[datetime] = _now()
+
+
+class CaseRead(Base):
+    """Up to where somebody has read a case."""
+
+    __tablename__ = "case_read"
+
+    case_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("case.id"), primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+    """The person's address."""
+    seq: Mapped[int]
+    """Of the last event that the case had then."""
+    read_at: Mapped[datetime] = _now()
+
+
+class CannedReply(Base):
+    """Words that staff of a desk send often: the desk's, or somebody's own."""
+
+    __tablename__ = "canned_reply"
+    __table_args__ = (UniqueConstraint("desk_id", "owner", "name", postgresql_nulls_not_distinct=True),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    desk_id: Mapped[int] = mapped_column(ForeignKey("desk.id"))
+    owner: Mapped[str | None]
+    """The person's address; none of the desk's."""
+    name: Mapped[str]
+    body: Mapped[str]
+    """With its placeholders, as ``{customer}``."""
+    created_at: Mapped[datetime] = _now()
+    updated_at: Mapped[datetime] = _now()
 
 
 class IdempotencyKey(Base):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 
-from tests.chaos.desk import TestDesk, make_desk
+from tests.conftest import Say
+from tests.desks import StackDesk, make_desk
 from tests.stack import RunningStack, stack_directory, start_stack
-
-Say = Callable[[str], None]
 
 
 @asynccontextmanager
@@ -36,19 +35,8 @@ async def stack() -> AsyncIterator[RunningStack]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(stack: RunningStack) -> TestDesk:
+async def desk(stack: RunningStack) -> StackDesk:
     return await make_desk(stack)
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Print a figure, in a run that passes too."""
-
-    def _say(sentence: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {sentence}", end="")  # noqa: T201
-
-    return _say
 
 
 @pytest.fixture(autouse=True)

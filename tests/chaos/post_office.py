@@ -11,7 +11,7 @@ from email import message_from_bytes, policy
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.chaos.facts import Mail, mail_from_text
+from tests.facts import Mail, mail_from_text
 
 
 @dataclass

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import psutil
 
-from tests.chaos.facts import until
 from tests.stack import RunningStack
+from tests.waiting import until
 
 RECOVERY_SECONDS = 60.0
 
@@ -31,7 +31,9 @@ async def replaced(stack: RunningStack, part: str, old: int) -> float:
     async def back() -> bool:
         return stack.addresses["pids"].get(part, old) != old and await is_ready(stack)
 
-    return await until(back, RECOVERY_SECONDS, f"{part} to be running again")
+    start = time.monotonic()
+    await until(back, RECOVERY_SECONDS, f"{part} to be running again")
+    return time.monotonic() - start
 
 
 async def is_ready(stack: RunningStack) -> bool:

@@ -11,25 +11,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from tests.chaos.conftest import Say, a_stack
-from tests.chaos.desk import ADA, BOB, TestDesk, new_word
-from tests.chaos.facts import (
-    Mail,
-    check_index,
-    check_mail,
-    check_record,
-    check_stream,
-    everything_told,
-    mailbox,
-    recorded,
-    streamed,
-    until,
-)
+from tests.chaos.conftest import a_stack
 from tests.chaos.post_office import PostOffice, post_office
 from tests.chaos.processes import kill
 from tests.chaos.traffic import Traffic
 from tests.client import Caller, Connections
+from tests.conftest import Say
+from tests.desks import ADA, BOB, StackDesk
+from tests.facts import Mail, check_all, mailbox, new_word, told
 from tests.stack import PARTS, RunningStack
+from tests.waiting import until
 
 NOTES_MAIL = frozenset({"notifier", "postgres"})
 """Between the mail server's 250 and our note of it stand the process that would write it and the one that keeps it."""
@@ -65,7 +56,7 @@ async def stack(place: Place) -> RunningStack:
 
 
 @pytest.mark.timeout(400)
-async def test_each_part_is_killed_under_load(place: Place, stack: RunningStack, desk: TestDesk, say: Say) -> None:
+async def test_each_part_is_killed_under_load(place: Place, stack: RunningStack, desk: StackDesk, say: Say) -> None:
     killed: dict[str, float] = {}
     async with Connections(stack.api, 2).kept() as connections:
         bob, ada = (desk.caller(connections, who, patience=60) for who in (BOB, ADA))
@@ -82,17 +73,12 @@ async def test_each_part_is_killed_under_load(place: Place, stack: RunningStack,
         assert all(problem.retry_after for problem in traffic.experience.problems)
 
         await closes_at_its_time(stack, desk, bob, number)
-        told = await until(lambda: everything_told(stack.settings, desk.slug), 60, "stream, index and mail")
-        say(f"stream, index and mail complete after {told:.1f} s")
-        events = await recorded(stack.settings, desk.slug)
-        check_record(events, traffic.ledger)
-        check_stream(await streamed(stack.settings, desk.slug), events)
+        say(f"stream, index and mail complete after {await told(stack.settings, desk.slug, 60):.1f} s")
         twice = allowed_twice(place.office, desk, killed, say)
-        check_mail(await place.mails(desk.slug), events, twice)
-        await check_index(ada, traffic.ledger, samples=20)
+        await check_all(stack.settings, desk.slug, traffic.ledger, ada, await place.mails(desk.slug), twice)
 
 
-def allowed_twice(office: PostOffice | None, desk: TestDesk, killed: dict[str, float], say: Say) -> set[str]:
+def allowed_twice(office: PostOffice | None, desk: StackDesk, killed: dict[str, float], say: Say) -> set[str]:
     """Ids of mails that were on their way at the moment of a kill (docs/failure.md); none to the local mailbox."""
     if office is None:
         return set()
@@ -119,7 +105,7 @@ async def resolved_case(bob: Caller, ada: Caller, traffic: Traffic) -> int:
     return number
 
 
-async def closes_at_its_time(stack: RunningStack, desk: TestDesk, bob: Caller, number: int) -> None:
+async def closes_at_its_time(stack: RunningStack, desk: StackDesk, bob: Caller, number: int) -> None:
     """A minute before its window ends the case is resolved, a minute later closed."""
     case = await bob.case(number)
     end = datetime.fromisoformat(case["auto_close_at"])
@@ -138,7 +124,7 @@ async def closes_at_its_time(stack: RunningStack, desk: TestDesk, bob: Caller, n
     assert timedelta() <= late < timedelta(minutes=1), f"closed {late} after its time"
 
 
-async def fast_forward(stack: RunningStack, desk: TestDesk, number: int, distance: timedelta) -> None:
+async def fast_forward(stack: RunningStack, desk: StackDesk, number: int, distance: timedelta) -> None:
     seconds = f"{int(distance.total_seconds())}s"
     done = await asyncio.to_thread(stack.casebound, "fast-forward", f"{desk.slug}/{number}", seconds, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,23 +18,12 @@ import pytest_asyncio
 from shared.contracts.workflow import CASE_QUERY, workflow_id
 from shared.settings import Settings
 from shared.temporal import connect
-from tests.chaos.conftest import Say
-from tests.chaos.desk import ADA, BOB, TestDesk, new_word
-from tests.chaos.facts import (
-    Ledger,
-    check_index,
-    check_mail,
-    check_record,
-    check_stream,
-    everything_told,
-    mailbox,
-    recorded,
-    streamed,
-    until,
-)
 from tests.chaos.processes import absent, kill, paused, replaced
 from tests.chaos.traffic import Traffic
 from tests.client import Caller, Connections, ProblemError
+from tests.conftest import Say
+from tests.desks import ADA, BOB, StackDesk
+from tests.facts import Ledger, check_all, mailbox, new_word, told
 from tests.stack import RunningStack
 
 AWAY_SECONDS = 60.0
@@ -45,25 +35,20 @@ MANY = 20
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def ada(desk: TestDesk) -> AsyncIterator[Caller]:
+async def ada(desk: StackDesk) -> AsyncIterator[Caller]:
     async with Connections(desk.stack.api, 4).kept() as connections:
         yield desk.caller(connections, ADA, patience=60)
 
 
-async def all_is_told(desk: TestDesk, ledger: Ledger, ada: Caller, say: Say) -> None:
+async def all_is_told(desk: StackDesk, ledger: Ledger, ada: Caller, say: Say) -> None:
     """Wait until everything has arrived, and hold it to what was acknowledged."""
     settings: Settings = desk.stack.settings
-    took = await until(lambda: everything_told(settings, desk.slug), TOLD_WITHIN_SECONDS, "stream, index and mail")
-    events = await recorded(settings, desk.slug)
-    check_record(events, ledger)
-    check_stream(await streamed(settings, desk.slug), events)
-    mails = await mailbox(settings, desk.slug)
-    check_mail(mails, events)
-    await check_index(ada, ledger, samples=10)
-    say(f"{len(events)} events and {len(mails)} mails, all told {took:.1f} s after it was over")
+    took = await told(settings, desk.slug, TOLD_WITHIN_SECONDS)
+    all_of_it = await check_all(settings, desk.slug, ledger, ada, await mailbox(settings, desk.slug))
+    say(f"{all_of_it}, all told {took:.1f} s after it was over")
 
 
-async def test_nats_hangs_for_a_minute(desk: TestDesk, ada: Caller, say: Say) -> None:
+async def test_nats_hangs_for_a_minute(desk: StackDesk, ada: Caller, say: Say) -> None:
     """Search and mail are late, and nothing else."""
     async with (traffic := Traffic(desk)).running():
         normal = await calm(traffic)
@@ -74,7 +59,7 @@ async def test_nats_hangs_for_a_minute(desk: TestDesk, ada: Caller, say: Say) ->
     await all_is_told(desk, traffic.ledger, ada, say)
 
 
-async def test_nats_is_killed_and_stays_away(desk: TestDesk, ada: Caller, say: Say) -> None:
+async def test_nats_is_killed_and_stays_away(desk: StackDesk, ada: Caller, say: Say) -> None:
     """As above; connections are refused instead of left without an answer."""
     async with (traffic := Traffic(desk)).running():
         normal = await calm(traffic)
@@ -101,14 +86,15 @@ async def only_search_and_mail_wait(traffic: Traffic, ada: Caller, start: float,
     say(f"commands: {normal:.1f}/s before, {meanwhile:.1f}/s meanwhile, slowest {traffic.slowest(start, end):.1f} s")
     assert not traffic.experience.problems, traffic.problems()
     assert meanwhile > normal * 0.7
-    listed = await ada.cases()
-    assert listed["stale"] is True
-    assert listed["total"] == len(traffic.ledger.opened)
+    async with traffic.at_rest():
+        listed = await ada.cases()
+        assert listed["stale"] is True
+        assert listed["total"] == len(traffic.ledger.opened)
     with pytest.raises(ProblemError, match="search_unavailable"):
         await Caller(ada.connections, ada.desk, ada.token).cases(q="word")
 
 
-async def test_postgres_hangs_for_a_while(desk: TestDesk, ada: Caller, say: Say) -> None:
+async def test_postgres_hangs_for_a_while(desk: StackDesk, ada: Caller, say: Say) -> None:
     """Commands wait or are answered 503 with Retry-After; then all goes on by itself."""
     async with (traffic := Traffic(desk)).running():
         await traffic.goes_on()
@@ -121,7 +107,7 @@ async def test_postgres_hangs_for_a_while(desk: TestDesk, ada: Caller, say: Say)
     await all_is_told(desk, traffic.ledger, ada, say)
 
 
-async def test_temporal_is_killed_right_after_an_answer(desk: TestDesk, ada: Caller, say: Say) -> None:
+async def test_temporal_is_killed_right_after_an_answer(desk: StackDesk, ada: Caller, say: Say) -> None:
     """Its SQLite does not sync every commit to the disk: the operating system must have them all the same."""
     ledger = Ledger()
     bob = Caller(ada.connections, desk.slug, desk.caller(ada.connections, BOB).token, patience=60)
@@ -153,7 +139,7 @@ async def workflow_state(settings: Settings, desk: str, number: int) -> dict[str
     return state
 
 
-async def test_nats_loses_all_its_data(desk: TestDesk, ada: Caller, say: Say) -> None:
+async def test_nats_loses_all_its_data(desk: StackDesk, ada: Caller, say: Say) -> None:
     """The stream is rebuilt from the record; who had not been told is told, and nobody twice."""
     stack = desk.stack
     async with (traffic := Traffic(desk)).running():
@@ -166,15 +152,14 @@ async def test_nats_loses_all_its_data(desk: TestDesk, ada: Caller, say: Say) ->
     await all_is_told(desk, traffic.ledger, ada, say)
 
 
-async def test_nats_loses_all_its_data_while_nobody_writes(desk: TestDesk, ada: Caller, say: Say) -> None:
+async def test_nats_loses_all_its_data_while_nobody_writes(desk: StackDesk, ada: Caller, say: Say) -> None:
     """No new event tells the relay that the stream has gone."""
-    async with (traffic := Traffic(desk)).running():
-        await traffic.goes_on()
-        running = paused(desk.stack, "notifier")
-        await running.__aenter__()
-        await traffic.goes_on(40)
-    await lose_all_data_of_nats(desk.stack)
-    await running.__aexit__(None, None, None)
+    async with AsyncExitStack() as quiet:
+        async with (traffic := Traffic(desk)).running():
+            await traffic.goes_on()
+            await quiet.enter_async_context(paused(desk.stack, "notifier"))
+            await traffic.goes_on(40)
+        await lose_all_data_of_nats(desk.stack)
     await all_is_told(desk, traffic.ledger, ada, say)
 
 

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.chaos.desk import ADA, BOB, CAROL, LEO, TestDesk, new_word
-from tests.chaos.facts import Ledger, until
 from tests.client import Connections, Experience
+from tests.desks import ADA, BOB, CAROL, LEO, StackDesk
+from tests.facts import Ledger, new_word
+from tests.waiting import until
 
 PEOPLE = 4
 PAUSE_SECONDS = 0.15
@@ -27,11 +28,12 @@ class Traffic:
         desk: theirs.
     """
 
-    desk: TestDesk
+    desk: StackDesk
     ledger: Ledger = field(default_factory=Ledger)
     experience: Experience = field(default_factory=Experience)
     answered: list[tuple[float, float]] = field(default_factory=list)
     """When each command was sent and answered, by the monotonic clock."""
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PEOPLE))
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
@@ -51,14 +53,23 @@ class Traffic:
             finally:
                 self._stopping.set()
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Nobody works while the block runs, and before it every command that was sent is answered and in the ledger.
+
+        While people work, a case may be in the record whose opener is only about to be told so.
+        """
+        async with AsyncExitStack() as everybody:
+            for _ in range(PEOPLE):
+                await everybody.enter_async_context(self._turns)
+            yield
+
     async def goes_on(self, commands: int = 20, seconds: float = 90) -> float:
         """Wait until so many commands that are sent from now on have been answered; returns the seconds it took."""
         now = time.monotonic()
-
-        async def enough() -> bool:
-            return sum(sent > now for sent, _ in self.answered) >= commands
-
-        return await until(enough, seconds, f"{commands} more commands to be answered ({self.problems()})")
+        what = f"{commands} more commands to be answered ({self.problems()})"
+        await until(lambda: sum(sent > now for sent, _ in self.answered) >= commands, seconds, what)
+        return time.monotonic() - now
 
     def rate(self, start: float, end: float) -> float:
         """Commands answered a second between two moments."""
@@ -80,22 +91,24 @@ class Traffic:
         )
         while not self._stopping.is_set():
             subject = f"{new_word()} has stopped"
-            async with self._timed():
+            async with self._turn():
                 case = await bob.open(subject=subject, description="Nothing moves.", cc=[CAROL])
-            number = self.ledger.opened[subject] = int(case["number"])
-            async with self._timed():
+                number = self.ledger.opened[subject] = int(case["number"])
+            async with self._turn():
                 await leo.act(number, "assign", assignee=ADA)
             for turn in range(COMMENTS):
                 if self._stopping.is_set():
                     return
                 text = f"{new_word()} is what I say"
-                async with self._timed():
+                async with self._turn():
                     event = await (bob, ada)[turn % 2].comment(number, text)
-                self.ledger.commented[text] = (number, event["seq"])
+                    self.ledger.commented[text] = (number, event["seq"])
 
     @asynccontextmanager
-    async def _timed(self) -> AsyncIterator[None]:
-        sent = time.monotonic()
-        yield
-        self.answered.append((sent, time.monotonic()))
+    async def _turn(self) -> AsyncIterator[None]:
+        """One command and the note of its answer, which belong together; then a pause."""
+        async with self._turns:
+            sent = time.monotonic()
+            yield
+            self.answered.append((sent, time.monotonic()))
         await asyncio.sleep(PAUSE_SECONDS)

@@ -25,6 +25,9 @@ MONITORING = Actor(kind=ActorKind.SERVICE, name="monitoring")
 ACTORS = {ActorKind.CUSTOMER: BOB, ActorKind.STAFF: ADA, ActorKind.SERVICE: MONITORING, ActorKind.SYSTEM: SYSTEM}
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+FRIDAY_15 = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)
+REOPEN_END = datetime(2026, 3, 26, 15, 0, tzinfo=UTC)
+"""Of what is closed on that Friday: 14 business days."""
 MICROSECOND = timedelta(microseconds=1)
 LONDON = BusinessCalendar("Europe/London", frozenset(range(5)), frozenset())
 FILE = "0f8fad5b-d9cb-469f-a165-70867728950e"

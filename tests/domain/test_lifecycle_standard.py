@@ -19,6 +19,7 @@ from tests.domain.strategies import (
     ADA,
     BOB,
     FILE,
+    FRIDAY_15,
     MICROSECOND,
     MONDAY,
     MONITORING,
@@ -30,14 +31,6 @@ from tests.domain.strategies import (
     resolve,
     resolved,
 )
-
-FRIDAY_15 = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)
-REOPEN_END = datetime(2026, 3, 26, 15, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def case() -> Case:
-    return Case.opened(STANDARD)
 
 
 class TestStandard1:

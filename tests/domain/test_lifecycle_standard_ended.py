@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,9 +21,11 @@ from tests.domain.strategies import (
     ADA,
     BOB,
     FILE,
+    FRIDAY_15,
     MICROSECOND,
     MONDAY,
     MONITORING,
+    REOPEN_END,
     Case,
     an_id,
     closed,
@@ -33,14 +35,6 @@ from tests.domain.strategies import (
     resolve,
     resolved,
 )
-
-FRIDAY_15 = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)
-REOPEN_END = datetime(2026, 3, 26, 15, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def case() -> Case:
-    return Case.opened(STANDARD)
 
 
 class TestStandard4:

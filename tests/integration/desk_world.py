@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -12,12 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from services.local.data_dir import DataDir
-from services.local.ports import choose_ports
-from services.local.postgres import Postgres
-from services.local.supervisor import Supervisor
 from shared.db.engine import Database
-from shared.db.migrate import upgrade
 from shared.db.models import (
     Account,
     AccountMember,
@@ -33,8 +27,6 @@ from shared.db.models import (
 )
 from shared.desks import apply, parse_desk_file
 from shared.settings import Settings
-from tests.conftest import Quiet
-from tests.stack import stack_directory
 
 TABLES: tuple[type[Base], ...] = (
     Desk,
@@ -49,21 +41,10 @@ TABLES: tuple[type[Base], ...] = (
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def settings() -> AsyncIterator[Settings]:
-    """A Postgres of this file's own: it compares whole tables and makes the demo desks."""
-    with stack_directory() as path:
-        directory = DataDir(path)
-        postgres = Postgres(directory, choose_ports({"postgres": 0}, {})["postgres"], "desk-tests")
-        supervisor = Supervisor(directory, Quiet())
-        with directory.lock():
-            await supervisor.start([postgres], changed=lambda: None)
-            try:
-                settings = Settings(data_dir=path, database_url=postgres.url, development=True)
-                await asyncio.to_thread(upgrade, settings)
-                yield settings
-            finally:
-                await supervisor.stop()
+@pytest.fixture(scope="module")
+def settings(postgres: Settings) -> Settings:
+    """Where the demo desks may be made."""
+    return postgres.model_copy(update={"development": True})
 
 
 @pytest_asyncio.fixture(loop_scope="session")

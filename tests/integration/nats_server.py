@@ -14,6 +14,7 @@ from typing import Any
 
 from services.local.programs import installed
 from shared.settings import Settings
+from tests.stack import free_port
 
 
 class Server:
@@ -55,9 +56,3 @@ class Server:
             os.kill(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +32,6 @@ from shared.db.models import (
     AccountMember,
     CaseEvent,
     Delivery,
-    Desk,
     Person,
     Staff,
 )
@@ -45,22 +43,11 @@ from shared.domain.policy import Policy
 from shared.domain.refusals import Refusal
 from shared.messaging import Bus, publish
 from shared.settings import Settings
+from tests.desks import desk_row
+from tests.waiting import until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
-    """Wait for a condition, looking often; fail if it does not come about."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def readiness(port: int) -> tuple[int, str]:
@@ -211,21 +198,7 @@ class World:
 
 async def make_desk(database: Database, slug: str) -> None:
     async with database.write() as session:
-        desk = Desk(
-            slug=slug,
-            name="Test Support",
-            key="T",
-            profile="standard",
-            policy={},
-            policy_version=1,
-            timezone="Europe/London",
-            workdays=["mon", "tue", "wed", "thu", "fri"],
-            holidays=[],
-            products=[],
-            case_types=[],
-            severities=["High"],
-            contacts=[],
-        )
+        desk = desk_row(slug, name="Test Support", key="T", timezone="Europe/London")
         people = {
             name: Person(email=f"{name}@{slug}.example", name=name.capitalize()) for name in ("ada", "eve", "root")
         }

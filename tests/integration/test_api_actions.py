@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-import pytest_asyncio
 
-from shared.settings import Settings
-from tests.api_world import ADA, BOB, DAVE, ApiDesk, ApiWorld, Person, whole
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def world(servers: Settings) -> AsyncIterator[ApiWorld]:
-    async with whole(servers) as world:
-        yield world
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(world: ApiWorld) -> ApiDesk:
-    return await world.desk()
+from tests.api_world import ApiDesk, ApiWorld, Person
+from tests.desks import ADA, BOB, DAVE
 
 
 async def test_the_tour_of_a_case(desk: ApiDesk) -> None:

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
-from shared.settings import Settings
-from tests.api_world import ADA, BOB, CAROL, DAVE, ERIN, NEW_CASE, ApiDesk, ApiWorld, whole
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def world(servers: Settings) -> AsyncIterator[ApiWorld]:
-    async with whole(servers) as world:
-        yield world
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(world: ApiWorld) -> ApiDesk:
-    return await world.desk()
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld
+from tests.desks import ADA, BOB, CAROL, DAVE, ERIN
 
 
 async def test_a_case_is_opened_and_read_back(desk: ApiDesk) -> None:

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from shared.settings import Settings
-from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, serving, whole
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def world(servers: Settings) -> AsyncIterator[ApiWorld]:
-    async with whole(servers) as world:
-        yield world
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(world: ApiWorld) -> ApiDesk:
-    return await world.desk()
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, serving
 
 
 async def test_fifty_openings_with_one_key_make_one_case(world: ApiWorld, servers: Settings) -> None:

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from shared.settings import Settings
-from tests.api_world import ADA, BOB, DAVE, ApiDesk, searching, serving, working
+from tests.api_world import ApiDesk, searching, serving, working
+from tests.desks import ADA, BOB, DAVE
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=["search", "record"])

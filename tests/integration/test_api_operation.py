@@ -14,7 +14,8 @@ from services.api.problems import MEANINGS
 from shared.db.models import MailboxMessage
 from shared.domain.refusals import RefusalCode
 from shared.settings import Settings
-from tests.api_world import BOB, NEW_CASE, ApiDesk, ApiWorld, serving
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, serving
+from tests.desks import BOB
 
 NOBODY_LISTENS = 1
 
@@ -39,9 +40,9 @@ async def test_health(world: ApiWorld) -> None:
     assert "casebound_commands" in metrics.text
 
 
-async def test_the_front_door_leads_to_the_documentation(world: ApiWorld) -> None:
+async def test_the_front_door_leads_to_the_log_in(world: ApiWorld) -> None:
     answer = await get(world, "/")
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
 async def test_what_no_route_answers_is_a_problem_too(world: ApiWorld) -> None:

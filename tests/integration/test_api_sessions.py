@@ -20,7 +20,8 @@ from services.api.sessions.limiter import AttemptLimiter
 from shared.db.models import LoginSession, Person
 from shared.settings import Settings
 from shared.tokens import InvalidTokenError, issue, token_for, verify
-from tests.api_world import BOB, CAROL, NEW_CASE, ApiDesk, ApiWorld, serving
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, serving
+from tests.desks import BOB, CAROL
 
 PASSWORD = "correct horse"
 

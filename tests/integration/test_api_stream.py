@@ -18,7 +18,8 @@ from shared.contracts.subjects import CASES_STREAM
 from shared.messaging import connect as connect_to_nats
 from shared.messaging import ensure_topology
 from shared.settings import Settings
-from tests.api_world import DAVE, ApiDesk, Person, serving, working
+from tests.api_world import ApiDesk, Person, serving, working
+from tests.desks import DAVE
 
 PATIENCE = 20
 

@@ -14,10 +14,11 @@ from sqlalchemy import insert, select
 from services.api.visibility import SEEN, customer_viewer, may_see, seen_by
 from shared.contracts.search import Viewer
 from shared.db.engine import Database
-from shared.db.models import Case, Desk
+from shared.db.models import Case
 from shared.domain.policy import CustomersSee
 from shared.domain.profiles import STANDARD
 from shared.settings import Settings
+from tests.desks import desk_row
 
 ME, YOU = "me@x.example", "you@x.example"
 CASES = [
@@ -42,13 +43,10 @@ def test_the_policy_says_which_accounts_are_seen_as_a_whole(see: CustomersSee, w
     assert viewer == Viewer(email=ME, accounts=whole)
 
 
-async def test_sql_sees_what_the_function_sees(servers: Settings) -> None:
-    database = Database(servers.database_url)
+async def test_sql_sees_what_the_function_sees(postgres: Settings) -> None:
+    database = Database(postgres.database_url)
     async with database.write() as session:
-        desk = Desk(
-            slug=f"seen-{uuid.uuid4().hex[:8]}", name="x", key="X", profile="standard", policy={}, policy_version=1,
-            timezone="UTC", workdays=[], holidays=[], products=[], case_types=[], severities=[], contacts=[],
-        )  # fmt: skip
+        desk = desk_row(f"seen-{uuid.uuid4().hex[:8]}")
         session.add(desk)
         await session.flush()
         now = datetime.now(UTC)

@@ -23,7 +23,8 @@ from shared.objects.attachments import object_name
 from shared.settings import Settings
 from shared.temporal import connect
 from tests import samples
-from tests.api_world import ADA, BOB, NEW_CASE, ApiDesk, ApiWorld, Person, whole
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, Person, whole
+from tests.desks import ADA, BOB
 from tests.s3_server import s3_server
 
 TEAM_PORTAL_BYTES = 15 * 1024 * 1024
@@ -195,10 +196,10 @@ async def test_fifteen_megabytes_pass_on_team_portal_and_one_byte_more_does_not(
     assert await known(world) - before == {uuid.UUID(file["id"])}
 
 
-@pytest.mark.parametrize("ending", list(samples.TEAM_PORTAL))
+@pytest.mark.parametrize("ending", samples.SAMPLES)
 async def test_each_type_that_a_desk_lists_is_taken(desk: ApiDesk, ending: str) -> None:
     """desk-rules T6"""
-    content = samples.TEAM_PORTAL[ending]()
+    content = samples.SAMPLES[ending]
     file = await sent(desk.bob, f"sample.{ending.upper()}", content)
     assert (file["size"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
 

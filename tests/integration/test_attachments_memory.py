@@ -12,8 +12,8 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from tests.chaos.desk import BOB, TestDesk, make_desk
 from tests.client import Connections
+from tests.desks import BOB, StackDesk, make_desk
 from tests.samples import pdf
 from tests.stack import RunningStack
 
@@ -26,7 +26,7 @@ FORM = {"Content-Type": "multipart/form-data; boundary=limit"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(stack: RunningStack) -> TestDesk:
+async def desk(stack: RunningStack) -> StackDesk:
     """A desk of the profile standard: 25 MB."""
     return await make_desk(stack)
 
@@ -53,7 +53,7 @@ class Memory:
 
 async def upload(
     http: httpx.AsyncClient,
-    desk: TestDesk,
+    desk: StackDesk,
     name: bytes,
     content: AsyncIterator[bytes],
     headers: Mapping[str, str] = MappingProxyType({}),
@@ -71,7 +71,7 @@ async def upload(
     )
 
 
-def authorised(desk: TestDesk) -> dict[str, str]:
+def authorised(desk: StackDesk) -> dict[str, str]:
     return {"Authorization": f"Bearer {desk.caller(Connections(desk.stack.api, 1), BOB).token}"}
 
 
@@ -86,7 +86,7 @@ async def zeros(size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("announced", [False, True])
 async def test_two_hundred_megabytes_are_refused_and_not_held(
-    stack: RunningStack, desk: TestDesk, announced: bool
+    stack: RunningStack, desk: StackDesk, announced: bool
 ) -> None:
     before, memory = stored_bytes(stack), Memory(stack)
     watching = asyncio.create_task(memory.watch())
@@ -99,7 +99,7 @@ async def test_two_hundred_megabytes_are_refused_and_not_held(
     assert stored_bytes(stack) == before
 
 
-async def test_an_upload_is_cut_off_as_soon_as_it_is_too_large(stack: RunningStack, desk: TestDesk) -> None:
+async def test_an_upload_is_cut_off_as_soon_as_it_is_too_large(stack: RunningStack, desk: StackDesk) -> None:
     """The answer comes while the sender still sends; one who goes on sending all the same loses the connection."""
     address = httpx.URL(stack.api)
     reader, writer = await asyncio.open_connection(address.host, address.port)
@@ -121,7 +121,7 @@ async def _send_for_ever(writer: asyncio.StreamWriter, answer: asyncio.Task[byte
         await asyncio.sleep(0.01 if answer.done() else 0)
 
 
-async def test_a_large_file_is_taken_and_given_back_in_little_memory(stack: RunningStack, desk: TestDesk) -> None:
+async def test_a_large_file_is_taken_and_given_back_in_little_memory(stack: RunningStack, desk: StackDesk) -> None:
     content = await asyncio.to_thread(pdf, LIMIT)
 
     async def chunks() -> AsyncIterator[bytes]:

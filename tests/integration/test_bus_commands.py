@@ -19,7 +19,8 @@ from services.api import bus_commands
 from services.api.bus_commands import ROUTES
 from shared.contracts.workflow import SIGNALS
 from shared.settings import Settings
-from tests.api_world import ADA, BOB, NEW_CASE, ApiDesk, ApiWorld, serving, working
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, serving, working
+from tests.desks import ADA, BOB
 from tests.integration.nats_server import Server
 
 USERS = [
@@ -63,11 +64,6 @@ async def ask(
 async def world(servers: Settings) -> AsyncIterator[ApiWorld]:
     async with working(servers), serving(servers) as world:
         yield world
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(world: ApiWorld) -> ApiDesk:
-    return await world.desk()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

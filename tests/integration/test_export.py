@@ -26,7 +26,8 @@ from shared.contracts.search import NumbersPart
 from shared.contracts.subjects import SEARCH_NUMBERS, SEARCH_QUEUE
 from shared.messaging import connect
 from shared.settings import Settings
-from tests.api_world import ADA, ERIN, ApiDesk, searching, serving, working
+from tests.api_world import ApiDesk, searching, serving, working
+from tests.desks import ADA, ERIN
 from tests.integration.test_api_lists import knows
 
 FORMULAS = ['=HYPERLINK("http://evil.example","x")', "+1+1", "-2+3", "@SUM(A1)", "\uff1d1+1"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,15 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from shared.db.engine import Database
-from tests.chaos.desk import ADA, BOB, TestDesk, make_desk
 from tests.client import Connections
+from tests.conftest import Say
+from tests.desks import ADA, BOB, StackDesk, make_desk
 from tests.stack import RunningStack
 
 CASES = 100_000
 MOST_SECONDS_TO_FIRST_BYTE = 1.0
 MOST_GROWTH_MB = 100
 MEASURED = ("api", "search")
-
-Say = Callable[[str], None]
 
 _COPIES = text(
     """
@@ -39,19 +38,8 @@ _COPIES = text(
 )
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Print a figure, in a run that passes too."""
-
-    def _say(sentence: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {sentence}", end="")  # noqa: T201
-
-    return _say
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(stack: RunningStack) -> AsyncIterator[TestDesk]:
+async def desk(stack: RunningStack) -> AsyncIterator[StackDesk]:
     """A desk with so many cases, all in the index."""
     desk = await make_desk(stack)
     async with Connections(stack.api, 1).kept() as connections:
@@ -88,7 +76,7 @@ class Memory:
 
 @pytest.mark.parametrize("params", [{"format": "csv"}, {"format": "csv", "sort": "subject"}, {"format": "xlsx"}])
 async def test_a_hundred_thousand_cases_are_exported(
-    stack: RunningStack, desk: TestDesk, say: Say, tmp_path: Path, params: dict[str, Any]
+    stack: RunningStack, desk: StackDesk, say: Say, tmp_path: Path, params: dict[str, Any]
 ) -> None:
     target = tmp_path / "export"
     async with Connections(stack.api, 1).kept() as connections, connections.one() as http:

@@ -9,11 +9,10 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-import yaml
 
-from shared.desks import apply, parse_desk_file
 from shared.settings import Settings
-from tests.api_world import ApiDesk, ApiWorld, Person, desk_file, serving, working
+from tests.api_world import ApiDesk, ApiWorld, Person, serving, working
+from tests.desks import apply_to, desk_file
 
 QUERY = {"status": ["New"], "assignee": ["me"], "sort": "-severity"}
 
@@ -149,12 +148,12 @@ async def test_the_same_key_keeps_one(desk: ApiDesk) -> None:
 
 async def test_what_the_desk_has_no_more_is_flagged_and_not_lost(world: ApiWorld) -> None:
     content = desk_file()
-    await apply(world.database, parse_desk_file("desk.yaml", yaml.safe_dump(content).encode()))
+    await apply_to(world.database, content)
     desk = ApiDesk(world, content["desk"])
     query = {"product": ["ERP", "Analytics"], "sort": "number"}
     made = await saved(desk.ada, query=query)
     content["products"] = ["ERP"]
-    await apply(world.database, parse_desk_file("desk.yaml", yaml.safe_dump(content).encode()))
+    await apply_to(world.database, content)
     async with asyncio.timeout(10):
         while not (found := (await desk.ada.get("/filters")).json()["items"][0])["errors"]:
             await asyncio.sleep(0.1)

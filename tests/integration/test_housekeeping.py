@@ -19,8 +19,8 @@ from shared.settings import Settings
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def database(servers: Settings) -> AsyncIterator[Database]:
-    database = Database(servers.database_url, pool_size=4)
+async def database(postgres: Settings) -> AsyncIterator[Database]:
+    database = Database(postgres.database_url, pool_size=4)
     yield database
     await database.close()
 

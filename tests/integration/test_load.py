@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import pytest
@@ -13,20 +13,10 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from shared.contracts.workflow import workflow_id
-from tests.chaos.desk import ADA, BOB, CAROL, LEO, TestDesk, make_desk, new_word
-from tests.chaos.facts import (
-    Ledger,
-    check_index,
-    check_mail,
-    check_record,
-    check_stream,
-    everything_told,
-    mailbox,
-    recorded,
-    streamed,
-    until,
-)
 from tests.client import Caller, Connections, Experience, Json, LeanConnection
+from tests.conftest import Say
+from tests.desks import ADA, BOB, CAROL, LEO, StackDesk, make_desk
+from tests.facts import Ledger, check_all, check_record, mailbox, new_word, recorded, told
 from tests.stack import RunningStack
 
 ROUNDS = 8
@@ -42,22 +32,9 @@ NO_SLOWER_THAN = 3.0
 NOISE_SECONDS = 0.02
 """What a latency may differ by for no reason on a machine that others use too."""
 
-Say = Callable[[str], None]
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Print a figure, in a run that passes too."""
-
-    def _say(sentence: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {sentence}", end="")  # noqa: T201
-
-    return _say
-
 
 @pytest_asyncio.fixture
-async def desk(stack: RunningStack) -> TestDesk:
+async def desk(stack: RunningStack) -> StackDesk:
     return await make_desk(stack)
 
 
@@ -91,7 +68,7 @@ def p99(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
-async def test_a_hundred_people_comment_on_one_case_at_once(stack: RunningStack, desk: TestDesk, say: Say) -> None:
+async def test_a_hundred_people_comment_on_one_case_at_once(stack: RunningStack, desk: StackDesk, say: Say) -> None:
     """None refused, each within a second; the best round is the product's, the others have the machine's noise too."""
     ledger = Ledger()
     rates, slowest = [], []
@@ -114,7 +91,7 @@ async def test_a_hundred_people_comment_on_one_case_at_once(stack: RunningStack,
         seconds = await asyncio.gather(*map(say_something, lines))
         rates.append(CALLERS_ON_ONE_CASE / (time.perf_counter() - start))
         slowest.append(p99(seconds))
-        await until(lambda: everything_told(stack.settings, desk.slug), 60, "search and mail")
+        await told(stack.settings, desk.slug, 60)
     for line in lines:
         await line.close()
     say(f"100 comments at once on one case: {', '.join(f'{rate:.0f}/s' for rate in rates)}")
@@ -126,7 +103,7 @@ async def test_a_hundred_people_comment_on_one_case_at_once(stack: RunningStack,
 
 @pytest.mark.timeout(900)
 async def test_five_hundred_cases_are_recorded_told_found_and_mailed_once(
-    stack: RunningStack, desk: TestDesk, say: Say
+    stack: RunningStack, desk: StackDesk, say: Say
 ) -> None:
     ledger = Ledger()
     async with Connections(stack.api, CALLERS).kept() as connections:
@@ -145,18 +122,12 @@ async def test_five_hundred_cases_are_recorded_told_found_and_mailed_once(
         say(f"{ledger.commands} commands by {CALLERS} callers: {took:.1f} s, {ledger.commands / took:.0f}/s")
         assert (len(ledger.opened), len(ledger.commented)) == (CASES, CASES * COMMENTS_ON_EACH)
 
-        told = await until(lambda: everything_told(stack.settings, desk.slug), 180, "stream, index and mail")
-        say(f"stream, index and mail complete {told:.1f} s after the last answer")
-        events = await recorded(stack.settings, desk.slug)
-        check_record(events, ledger)
-        check_stream(await streamed(stack.settings, desk.slug), events)
+        say(f"stream, index and mail complete {await told(stack.settings, desk.slug, 180):.1f} s after the last answer")
         mails = await mailbox(stack.settings, desk.slug)
-        check_mail(mails, events)
-        say(f"{len(events)} events, {len(mails)} mails")
-        await check_index(ada, ledger, samples=25)
+        say(await check_all(stack.settings, desk.slug, ledger, ada, mails))
 
 
-async def test_the_same_key_fifty_times_at_once_makes_one_case(stack: RunningStack, desk: TestDesk) -> None:
+async def test_the_same_key_fifty_times_at_once_makes_one_case(stack: RunningStack, desk: StackDesk) -> None:
     subject, answers = new_word(), list[Json]()
     async with Connections(stack.api, 50).kept() as connections:
         bob = desk.caller(connections, BOB)
@@ -172,7 +143,7 @@ async def test_the_same_key_fifty_times_at_once_makes_one_case(stack: RunningSta
 
 @pytest.mark.timeout(900)
 async def test_a_case_with_ten_thousand_comments_works_as_on_its_first_day(
-    stack: RunningStack, desk: TestDesk, say: Say
+    stack: RunningStack, desk: StackDesk, say: Say
 ) -> None:
     ledger = Ledger()
     async with Connections(stack.api, CALLERS_ON_BIG).kept() as connections:
@@ -187,15 +158,11 @@ async def test_a_case_with_ten_thousand_comments_works_as_on_its_first_day(
         event = await ada.comment(number, last)
         ledger.commented[last] = (number, event["seq"])
         assert event["seq"] == BIG + 2
-        told = await until(lambda: everything_told(stack.settings, desk.slug), 120, "stream, index and mail")
-        say(f"stream, index and mail complete {told:.1f} s after the last answer")
+        say(f"stream, index and mail complete {await told(stack.settings, desk.slug, 120):.1f} s after the last answer")
         found = await ada.cases(q=last)
         assert [case["number"] for case in found["items"]] == [number]
 
-        events = await recorded(stack.settings, desk.slug)
-        check_record(events, ledger)
-        check_stream(await streamed(stack.settings, desk.slug), events)
-        check_mail(await mailbox(stack.settings, desk.slug), events)
+        await check_all(stack.settings, desk.slug, ledger, ada, await mailbox(stack.settings, desk.slug))
         assert await runs_of(stack, desk, number) > 1
 
         old, fresh = (
@@ -206,7 +173,7 @@ async def test_a_case_with_ten_thousand_comments_works_as_on_its_first_day(
     assert old < NO_SLOWER_THAN * fresh + NOISE_SECONDS
 
 
-async def latency(desk: TestDesk, connections: Connections, number: int) -> float:
+async def latency(desk: StackDesk, connections: Connections, number: int) -> float:
     """Median seconds of one comment after the other."""
     bob = desk.caller(connections, BOB, experience=Experience())
     for _ in range(PROBES):
@@ -214,7 +181,7 @@ async def latency(desk: TestDesk, connections: Connections, number: int) -> floa
     return statistics.median(bob.experience.seconds)
 
 
-async def runs_of(stack: RunningStack, desk: TestDesk, number: int) -> int:
+async def runs_of(stack: RunningStack, desk: StackDesk, number: int) -> int:
     """How many runs the case's workflow has had."""
     client = await Client.connect(stack.settings.temporal_address, namespace=stack.settings.temporal_namespace)
     case = f'WorkflowId = "{workflow_id(desk.slug, number)}"'

@@ -26,7 +26,9 @@ from shared.messaging import (
     replay_dead,
 )
 from shared.settings import Settings
-from tests.integration.nats_server import Server, free_port
+from tests.integration.nats_server import Server
+from tests.stack import free_port
+from tests.waiting import until
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -45,16 +47,6 @@ async def nats(server: Server) -> AsyncIterator[Bus]:
     await ensure_topology(connected)
     yield connected
     await connected.close()
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20) -> None:
-    """Wait for a condition, looking often; fail if it does not come about."""
-    async with asyncio.timeout(seconds):
-        while True:
-            met = condition()
-            if met if isinstance(met, bool) else await met:
-                return
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -146,7 +138,7 @@ async def test_a_quiet_consumer_hears_at_once(nats: Bus) -> None:
         for n in range(20):
             async with asyncio.timeout(1):
                 await say(nats, f"w{n}")
-                await until(lambda n=n: listener.heard[-1] == f"w{n}")  # type: ignore[misc]
+                await until(lambda n=n: listener.heard[-1] == f"w{n}")  # type: ignore[misc, arg-type]
 
 
 async def test_what_a_message_says_of_itself(nats: Bus) -> None:

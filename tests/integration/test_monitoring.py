@@ -28,14 +28,13 @@ from shared.db.models import Case, Delivery
 from shared.db.models import Desk as ModelDesk
 from shared.desks import apply_file
 from shared.temporal import connect as connect_to_temporal
-from tests.api_world import desk_file
 from tests.client import Caller, Connections, caller
-from tests.integration.notifier_world import until
+from tests.desks import LEO, desk_file
 from tests.integration.telemetry.kit import read_spans
 from tests.stack import RunningStack
+from tests.waiting import until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-LEO = "leo@vendor.example"
 CLEAN_ENDS = {0, -6}
 """Temporal's client may abort its process after everything is done (services/cli.py)."""
 

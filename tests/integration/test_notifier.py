@@ -29,15 +29,15 @@ from tests.integration.notifier_world import (
     TRACE,
     MailServer,
     World,
-    free_port,
     make_desk,
     notifier,
     process,
     readiness,
     to_mailbox,
     to_server,
-    until,
 )
+from tests.stack import free_port
+from tests.waiting import until
 
 
 @pytest.fixture

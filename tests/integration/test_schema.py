@@ -8,11 +8,8 @@ from alembic import command
 
 from shared.db.migrate import alembic_config
 from shared.settings import Settings
-from tests.integration.desk_world import settings
-
-__all__ = ["settings"]  # a fixture
 
 
-async def test_migrations_lead_to_what_the_models_say(settings: Settings) -> None:
+async def test_migrations_lead_to_what_the_models_say(postgres: Settings) -> None:
     """Alembic finds nothing to migrate; it raises and names what differs."""
-    await asyncio.to_thread(command.check, alembic_config(settings.database_url))
+    await asyncio.to_thread(command.check, alembic_config(postgres.database_url))

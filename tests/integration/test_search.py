@@ -40,14 +40,13 @@ from tests.search_world import (
     ADA,
     BOB,
     MOMENT,
-    PATIENCE,
     World,
     comment,
-    eventually,
     one_case,
     open_world,
     service,
 )
+from tests.waiting import PATIENCE, until
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -217,7 +216,7 @@ async def test_events_may_come_twice_late_and_for_nothing(shared_service: World)
         await world.tell(case, seq)
     await world.tell(one_case(desk, 77), 1)  # never recorded
     await publish(world.bus, case_event(desk, 78, "opened"), b'{"no": "event"}')
-    dead = await eventually(lambda: _dead(world, desk))
+    dead = await until(lambda: _dead(world, desk))
     assert "not an event of a case" in dead[0].reason
     (last,) = await world.add([one_case(desk, 2)])
     await world.until_found(desk, "", 2)

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -26,17 +25,17 @@ from shared.contracts.search import After
 from shared.contracts.subjects import CASES_STREAM
 from shared.settings import Settings
 from tests.search_world import (
-    PATIENCE,
     World,
     answering,
     comment,
     copies,
     copy_name,
-    eventually,
     one_case,
     open_world,
     service,
 )
+from tests.stack import free_port
+from tests.waiting import PATIENCE, until
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -68,7 +67,7 @@ async def test_a_killed_service_comes_back_with_everything(world: World, tmp_pat
         name = copy_name(directory)
         cases = [one_case(desk, number) for number in range(2, 60)]
         adding = asyncio.create_task(world.add(cases))
-        await eventually(lambda: _some(world, desk))
+        await until(lambda: _some(world, desk))
         process.kill()
         await process.wait()
         await adding
@@ -79,7 +78,7 @@ async def test_a_killed_service_comes_back_with_everything(world: World, tmp_pat
     ):
         await world.until_found(desk, "", 59)
         assert (await client.get("/readyz")).status_code == 200
-        await eventually(lambda: _measures_pending(client))
+        await until(lambda: _measures_pending(client))
         assert copy_name(directory) == name
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
@@ -91,11 +90,6 @@ async def _some(world: World, desk: str) -> bool:
 
 async def _measures_pending(client: httpx.AsyncClient) -> bool:
     return "casebound_consumer_pending{" in (await client.get("/metrics")).text
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @asynccontextmanager

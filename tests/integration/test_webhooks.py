@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 from sqlalchemy import func, select, update
 from starlette.responses import Response
 
 from services.notifier.channels.webhook import WebhookChannel, parse_networks
 from shared.db.models import Delivery, Webhook
-from shared.desks import apply, parse_desk_file
 from shared.messaging import connect, list_dead, replay_dead
 from shared.settings import Settings
-from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, desk_file, serving, working
-from tests.integration.notifier_world import notifier, until
+from tests.api_world import NEW_CASE, ApiDesk, ApiWorld, serving, working
+from tests.desks import apply_to, desk_file
+from tests.integration.notifier_world import notifier
 from tests.receiver import Inbox, Receiver, receiving
+from tests.waiting import until
 
 RETRIES = [0.2, 0.2, 0.2]
 KINDS = ("opened", "commented", "awaiting_customer")
@@ -238,12 +238,12 @@ async def test_a_webhook_that_is_taken_out_of_the_desk_file_is_told_nothing_more
 ) -> None:
     inbox = receiver.inbox(closed=True)
     content = desk_file(webhooks=[entry(inbox)])
-    await apply(world.database, parse_desk_file("desk.yaml", yaml.safe_dump(content).encode()))
+    await apply_to(world.database, content)
     desk = ApiDesk(world, content["desk"])
     await conversation(desk)
     await until(lambda: _pending(desk, inbox, 3))
     del content["webhooks"]
-    lines = await apply(world.database, parse_desk_file("desk.yaml", yaml.safe_dump(content).encode()))
+    lines = await apply_to(world.database, content)
     assert lines == [f"- webhook {inbox.url}"]
     inbox.open.set()
     async with world.database.read() as session:

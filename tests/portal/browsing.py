@@ -60,7 +60,7 @@ class Window:
     async def settled(self) -> None:
         """Wait until nothing more is asked of the server, but for the live stream."""
         await self.page.wait_for_load_state("load")
-        await self.page.wait_for_function("!document.querySelector('.htmx-request')")
+        await self.page.locator(".htmx-request").first.wait_for(state="detached")
 
     async def log_in(self, email: str, then: str = "/") -> None:
         """Log in as one of the demo's people and go to a page."""
@@ -108,6 +108,7 @@ class Portal:
         script: bool = True,
         zone: str = "Europe/London",
         locale: str = "en-GB",
+        bypass_csp: bool = False,
     ) -> Window:
         """Open a window.
 
@@ -119,6 +120,7 @@ class Portal:
             script: whether pages' scripts run.
             zone: of the person.
             locale: of the person.
+            bypass_csp: whether pages' own policy for contents is left out, to see what would happen without.
         """
         width, height = SIZES[size]
         context = await self._browser.new_context(
@@ -128,6 +130,7 @@ class Portal:
             timezone_id=zone,
             locale=locale,
             reduced_motion="reduce",
+            bypass_csp=bypass_csp,
         )
         context.set_default_timeout(10_000)
         self._contexts.append(context)
@@ -159,6 +162,6 @@ def _watch(window: Window) -> None:
 
 
 def _on_console(window: Window, kind: str, text: str) -> None:
-    # Answers of 4xx are what tests ask for; the browser reports them as errors of its own.
-    if kind == "error" and not text.startswith("Failed to load resource"):
+    # Answers of 4xx are what tests ask for; the browser and htmx report them as errors of their own.
+    if kind == "error" and not text.startswith(("Failed to load resource", "Response Status Error Code 4")):
         window.errors.append(f"{window.page.url}: console: {json.dumps(text)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select, true
@@ -42,6 +43,16 @@ async def files_of(session: Sight, caller: Caller, record: CaseRecord) -> list[d
     query = _FILES.where(_file.case_id == record.id, _file.removed_at.is_(None), _shown_to(caller))
     rows = await session.execute(query.order_by(_file.seq, _file.created_at, _file.id))
     return [_file_out(row) for row in rows]
+
+
+async def files_by_id(
+    session: Sight, caller: Caller, record: CaseRecord, ids: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Those of the files that the caller may see, by id; ``removed`` says of each whether it is gone."""
+    wanted = [uuid.UUID(each) for each in ids]
+    query = _FILES.where(_file.case_id == record.id, _file.id.in_(wanted), _shown_to(caller))
+    rows = await session.execute(query)
+    return {str(row.id): {**_file_out(row), "removed": row.removed_at is not None} for row in rows}
 
 
 def _file_out(row: AttachedRow) -> dict[str, Any]:

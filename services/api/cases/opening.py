@@ -87,7 +87,7 @@ async def open_case(asking: Asking, form: NewCase, ago: timedelta = NOW) -> Answ
         raise RuntimeError("a claimed opening has a number")
     try:
         if parent and ticket.fresh:
-            _may_be_followed(asking.caller, parent, ticket.number)
+            may_be_followed(asking.caller, parent, ticket.number)
         await _start(asking, replace(command, command_id=ticket.command_id), ticket.number, ago)
         answer = await _opened(asking, ticket.number)
     except Problem as problem:
@@ -106,7 +106,7 @@ async def follow_up(asking: Asking, number: str, form: NewFollowUp, ago: timedel
     require(asking.caller, Action.FOLLOW_UP)
     async with asking.context.database.read_as(asking.caller.eyes) as session:
         parent = await find_case(session, asking.caller, number)
-        copied = await _copied(session, asking.caller, parent, form)
+        copied = await copied_fields(session, asking.caller, parent, form.account)
     given = form.model_dump(exclude_unset=True, exclude={"follow_up_of"})
     subject = form.subject or parent.state.subject
     complete = NewCase.model_validate({**copied, **given, "subject": subject, "follow_up_of": parent.number})
@@ -214,8 +214,17 @@ async def _parent(session: Sight, asking: Asking, number: int | None) -> CaseRec
         raise invalid(FieldError(field="follow_up_of", message=message)) from None
 
 
-def _may_be_followed(caller: Caller, parent: CaseRecord, number: int) -> None:
-    """Ask before the new case exists; its record links the two, and does so only with a case that is sealed."""
+def may_be_followed(caller: Caller, parent: CaseRecord, number: int) -> None:
+    """Ask before the new case exists; its record links the two, and does so only with a case that is sealed.
+
+    Args:
+        caller: who follows it up.
+        parent: the old case.
+        number: of the new one.
+
+    Raises:
+        Problem: 409, why not.
+    """
     command = FollowUp(command_id="", actor=caller.actor, number=number)
     refusal = decide(parent.state, parent.policy, command, parent.now)
     if isinstance(refusal, Refusal):
@@ -245,12 +254,21 @@ async def _opened(asking: Asking, number: int) -> Answer:
     return Answer(201, represent(asking.caller, record, names).model_dump(mode="json"))
 
 
-async def _copied(session: Reader, caller: Caller, parent: CaseRecord, form: NewFollowUp) -> dict[str, Any]:
-    """The old case's fields, but for those that the desk or the account no longer offers."""
+async def copied_fields(
+    session: Reader, caller: Caller, parent: CaseRecord, account_key: str | None = None
+) -> dict[str, Any]:
+    """The old case's fields, but for those that the desk or the account no longer offers.
+
+    Args:
+        session: for reading.
+        caller: who follows it up.
+        parent: the old case.
+        account_key: of the account that the new case is for; None: the old one's.
+    """
     state = parent.state
     values: dict[str, Any] = {name: getattr(state, name) for name in _COPIED} | {"cc": list(state.cc)}
     accounts = await possible_accounts(session, caller, state.account, None)
-    account = accounts.get(form.account or state.account or "")
+    account = accounts.get(account_key or state.account or "")
     stale = {error.field for error in check_lists(caller.desk, values)}
     stale |= {error.field for error in check_environment(account, state.environment)}
     stale |= {error.field for error in check_contact(caller, [account] if account else [], state.contact)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,14 +103,21 @@ async def _linked_to_what_is_seen(
 ) -> dict[int, CaseRecord]:
     """The cases without the links to follow-ups, or from them, that the caller may not see."""
     linked = {each for record in records.values() for each in (record.state.follow_up_of, *record.state.follow_ups)}
-    if not (others := linked - {None, *records}):
-        return dict(records)
-    wanted = {"desk": caller.desk.id, "numbers": list(others)}
-    seen = {row.number for row in await session.execute(_SEEN_NUMBERS, wanted | seen_by(caller.viewer))}
-    return {number: _without_links(record, others - seen) for number, record in records.items()}
+    hidden = await unseen(session, caller, linked - records.keys())
+    return {number: _without_links(record, hidden) for number, record in records.items()} if hidden else dict(records)
 
 
-def _without_links(record: CaseRecord, hidden: Collection[int | None]) -> CaseRecord:
+async def unseen(session: Sight, caller: Caller, numbers: Iterable[int | None]) -> frozenset[int]:
+    """Those of the desk's cases that the caller may not see; None is no case."""
+    asked = frozenset(number for number in numbers if number is not None)
+    if not asked or not caller.is_customer:
+        return frozenset()
+    wanted = {"desk": caller.desk.id, "numbers": list(asked)}
+    seen = await session.execute(_SEEN_NUMBERS, wanted | seen_by(caller.viewer))
+    return asked - {row.number for row in seen}
+
+
+def _without_links(record: CaseRecord, hidden: Collection[int]) -> CaseRecord:
     state = record.state
     follow_ups = tuple(number for number in state.follow_ups if number not in hidden)
     follow_up_of = None if state.follow_up_of in hidden else state.follow_up_of

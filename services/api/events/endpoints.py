@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from services.api.answers import Json
-from services.api.auth import CallerHere, Proven, look_up
+from services.api.auth import CallerHere, Proven, look_up_still
 from services.api.authorisation import Access, may, require
 from services.api.callers import Caller
 from services.api.cases.endpoints import CaseNumber
 from services.api.cases.records import find_case
 from services.api.context import Ctx
+from services.api.events.links import told_live
 from services.api.events.records import read_events
 from services.api.events.schemas import EventList
-from services.api.events.stream import live
+from services.api.events.stream import Follower, live
 from services.api.problems import FieldError, documented, invalid
 
 router = APIRouter(tags=["events"])
@@ -62,11 +64,18 @@ async def stream_events(
         raise invalid(FieldError(field="Last-Event-ID", message="Last-Event-ID: an id that this stream has sent."))
 
     async def still() -> Caller | None:
-        now = await look_up(desk, identity, context)
+        now = await look_up_still(desk, identity, context)
         return now if now and may(now, Access.FOLLOW) else None
 
+    follower = Follower(
+        caller=caller,
+        still=still,
+        told=partial(told_live, context.database),
+        session=identity.session,
+        expires_at=identity.expires_at,
+    )
     return StreamingResponse(
-        live(context.hub, caller, still, identity.expires_at, int(last_event_id) if last_event_id else None),
+        live(context.hub, follower, int(last_event_id) if last_event_id else None),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -43,9 +43,14 @@ class Reset:
 
 
 class Listener:
-    """One live page: what it has not read yet."""
+    """One live page: what it has not read yet.
 
-    def __init__(self) -> None:
+    Args:
+        session: the log-in session by which it listens, if it is by one.
+    """
+
+    def __init__(self, session: bytes | None = None) -> None:
+        self.session = session
         self.queue: asyncio.Queue[Streamed | Reset | None] = asyncio.Queue(QUEUE_EVENTS)
         self.cut_off = False
 
@@ -86,10 +91,20 @@ class EventHub:
         for listener in self._listeners:
             listener.put(None)
 
+    def log_out(self, session: bytes) -> None:
+        """End the live pages of a log-in session."""
+        for listener in self._listeners:
+            if listener.session == session:
+                listener.put(None)
+
     @contextlib.contextmanager
-    def listening(self) -> Iterator[Listener]:
-        """Receive events from now on."""
-        listener = Listener()
+    def listening(self, session: bytes | None = None) -> Iterator[Listener]:
+        """Receive events from now on.
+
+        Args:
+            session: that ends it when somebody logs out.
+        """
+        listener = Listener(session)
         if self._closed:
             listener.put(None)
         self._listeners.add(listener)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, select, true
 from services.api.answers import rfc3339
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord
+from services.api.events.links import with_links_in_sight
 from shared.contracts.events import details
 from shared.contracts.workflow import Outcome
 from shared.db.models import CaseEvent
@@ -42,8 +43,16 @@ async def read_events(
     session: Sight, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
 ) -> list[dict[str, Any]]:
     """Events after ``after_seq`` in order, at most ``limit``, as they go out."""
-    query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
-    return [event_out(row) for row in await session.execute(query.order_by(CaseEvent.seq).limit(limit))]
+    shown: list[dict[str, Any]] = []
+    while len(shown) < limit:
+        query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
+        wanted = limit - len(shown)
+        rows = (await session.execute(query.order_by(CaseEvent.seq).limit(wanted))).all()
+        shown += await with_links_in_sight(session, caller, [(row.kind, event_out(row)) for row in rows])
+        if len(rows) < wanted:
+            break
+        after_seq = rows[-1].seq
+    return shown
 
 
 async def event_of_command(session: Sight, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import nats.errors
 import orjson
 
 from services.api.callers import Caller
 from services.api.events.hub import EventHub, Listener, Reset, Streamed
+from services.api.events.links import Told
 from services.api.events.records import hidden_from
 from services.api.visibility import may_see
 from shared.messaging.pull import PullLostError
@@ -24,39 +26,50 @@ _HEARTBEAT: Final = b": still here\n\n"
 _RESET: Final = b'event: reset\ndata: {"detail":"Events may have been missed: reload, then follow from here."}\n\n'
 
 
-async def live(
-    hub: EventHub,
-    caller: Caller,
-    still: Callable[[], Awaitable[Caller | None]],
-    expires_at: datetime,
-    last_seen: int | None,
-) -> AsyncIterator[bytes]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Follower:
+    """Somebody who follows.
+
+    Args:
+        caller: who they are at the beginning.
+        still: what they are by now; None once they may follow no more, which ends the stream.
+        told: what they are told of an event that they see: its fields, or None for nothing.
+        session: the log-in session that proves it; None: a token does.
+        expires_at: end of the session or token, and so of the stream.
+    """
+
+    caller: Caller
+    still: Callable[[], Awaitable[Caller | None]]
+    told: Callable[[Caller, Told], Awaitable[dict[str, Any] | None]]
+    session: bytes | None
+    expires_at: datetime
+
+
+async def live(hub: EventHub, follower: Follower, last_seen: int | None) -> AsyncIterator[bytes]:
     """The stream as it goes out.
 
     Args:
         hub: the source.
-        caller: through whose eyes.
-        still: what they are by now; None once they may follow no more, which ends the stream.
-        expires_at: end of the caller's token or session, and so of the stream.
+        follower: through whose eyes.
         last_seen: ``Last-Event-ID``: go on after that place; None: from now.
     """
     clock = asyncio.get_running_loop().time
-    end = clock() + min((expires_at - datetime.now(UTC)).total_seconds(), LIFETIME_SECONDS)
+    end = clock() + min((follower.expires_at - datetime.now(UTC)).total_seconds(), LIFETIME_SECONDS)
     beat = clock() + HEARTBEAT_SECONDS
-    with hub.listening() as listener:
+    with hub.listening(follower.session) as listener:
         yield _HELLO
-        items = _from(hub, caller, listener, last_seen)
+        items = _from(hub, follower.caller.desk.slug, listener, last_seen)
         following = asyncio.ensure_future(anext(items, None))
         try:
             while clock() < end:
                 done, _ = await asyncio.wait([following], timeout=max(0.0, min(beat, end) - clock()))
-                now = await still()
+                now = await follower.still()
                 item = following.result() if done else _HEARTBEAT
                 if now is None or item is None:
                     return
                 if done:
                     following = asyncio.ensure_future(anext(items, None))
-                if written := item if isinstance(item, bytes) else _written(now, item):
+                if written := item if isinstance(item, bytes) else await _written(follower, now, item):
                     beat = clock() + HEARTBEAT_SECONDS
                     yield written
         finally:
@@ -64,18 +77,16 @@ async def live(
             await asyncio.gather(following, return_exceptions=True)
 
 
-async def _from(
-    hub: EventHub, caller: Caller, listener: Listener, last_seen: int | None
-) -> AsyncIterator[Streamed | Reset]:
+async def _from(hub: EventHub, desk: str, listener: Listener, last_seen: int | None) -> AsyncIterator[Streamed | Reset]:
     position = last_seen or 0
     if last_seen is not None:
-        async for item in _caught_up(hub, caller.desk.slug, last_seen):
+        async for item in _caught_up(hub, desk, last_seen):
             position = item.position if isinstance(item, Streamed) else 0
             yield item
     while (heard := await listener.queue.get()) is not None:
         if isinstance(heard, Reset):
             position = 0
-        elif heard.position <= position or heard.desk != caller.desk.slug:
+        elif heard.position <= position or heard.desk != desk:
             continue
         yield heard
 
@@ -91,13 +102,15 @@ async def _caught_up(hub: EventHub, desk: str, after: int) -> AsyncIterator[Stre
         await asyncio.sleep(1)
 
 
-def _written(caller: Caller, item: Streamed | Reset) -> bytes | None:
+async def _written(follower: Follower, now: Caller, item: Streamed | Reset) -> bytes | None:
     if isinstance(item, Reset):
         return _RESET
     event = item.event
-    if event.kind in hidden_from(caller):
+    if event.kind in hidden_from(now) or not may_see(now.viewer, event.data.case):
         return None
-    if not may_see(caller.viewer, event.data.case):
+    content = orjson.loads(item.data)
+    fields = await follower.told(now, (event.kind, content["data"]))
+    if fields is None:
         return None
     # One line, whatever the publisher's white space: a line break would end the field.
-    return b"id: %d\ndata: %s\n\n" % (item.position, orjson.dumps(orjson.loads(item.data)))
+    return b"id: %d\ndata: %s\n\n" % (item.position, orjson.dumps(content | {"data": fields}))

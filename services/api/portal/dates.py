@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel import Locale, UnknownLocaleError, dates, numbers
+from babel import Locale, UnknownLocaleError, dates, numbers, units
 
-_DAY = timedelta(days=1)
+_UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,18 @@ class Reader:
 
     def ago(self, instant: datetime, now: datetime | None = None) -> str:
         """How long ago: ``2 hours ago``."""
-        return self._distance(instant, now or datetime.now(UTC), direction=True)
+        distance = instant - (now or datetime.now(UTC))
+        return dates.format_timedelta(distance, add_direction=True, threshold=1.5, locale=self.locale)
 
     def left(self, end: datetime, now: datetime | None = None) -> str:
-        """How much time is left: ``3 days``."""
-        return self._distance(end, now or datetime.now(UTC), direction=False)
+        """How much time is left, in days and not in weeks: ``18 days``."""
+        distance = end - (now or datetime.now(UTC))
+        unit, size = next((each for each in _UNITS if distance >= 1.5 * each[1]), _UNITS[-1])
+        return units.format_unit(max(round(distance / size), 1), f"duration-{unit}", locale=self.locale)
 
     def number(self, value: float) -> str:
         """A number, its digits grouped."""
         return numbers.format_decimal(value, locale=self.locale)
-
-    def _distance(self, instant: datetime, now: datetime, *, direction: bool) -> str:
-        distance = instant - now
-        return dates.format_timedelta(distance, add_direction=direction, threshold=1.5, locale=self.locale)
 
     def _local(self, skeleton: str, instant: datetime) -> str:
         return dates.format_skeleton(skeleton, instant, tzinfo=self.zone, locale=self.locale)

@@ -11,7 +11,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, TypeVar
 
+import orjson
 from fastapi import Depends
+from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
 from services.api.answers import Answer
@@ -88,12 +90,17 @@ def read(model: type[Model], values: Mapping[str, object]) -> Model:
         raise invalid(*(field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors())) from None
 
 
-def accepted(answer: Answer) -> dict[str, object]:
+def accepted(answer: Answer | Response) -> dict[str, object]:
     """The body of an answer that is no refusal.
+
+    Args:
+        answer: of a function behind a REST route, or of the route itself.
 
     Raises:
         Problem: the refusal that it is.
     """
+    if isinstance(answer, Response):
+        answer = Answer(answer.status_code, orjson.loads(bytes(answer.body)))
     if answer.status < 400:
         return answer.body
     body = dict(answer.body)

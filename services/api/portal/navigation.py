@@ -44,7 +44,24 @@ def _may_list(caller: Caller) -> bool:
     return may(caller, Access.LIST)
 
 
-PLACES: Final[tuple[Place, ...]] = (Place("Cases", "cases", "inbox", "c", _may_list),)
+def _may_use_replies(caller: Caller) -> bool:
+    return may(caller, Access.REPLIES)
+
+
+def _may_see_figures(caller: Caller) -> bool:
+    return may(caller, Access.OVERVIEW)
+
+
+def _may_see_setup(caller: Caller) -> bool:
+    return may(caller, Access.SETUP)
+
+
+PLACES: Final[tuple[Place, ...]] = (
+    Place("Cases", "cases", "inbox", "c", _may_list),
+    Place("Canned replies", "replies", "message-square-text", "r", _may_use_replies),
+    Place("Overview", "overview", "chart-column", "o", _may_see_figures),
+    Place("Administration", "admin", "settings", "s", _may_see_setup),
+)
 """In the order of the side bar. Whoever adds pages adds their place."""
 
 

@@ -20,6 +20,7 @@ from services.api.callers import Caller
 from services.api.context import Context, Ctx
 from services.api.portal.dates import Reader, reader_of
 from services.api.portal.navigation import navigation
+from services.api.portal.queues.catalogue import queues_for
 from services.api.portal.rendering import templates
 from services.api.portal.visitors import DeskChoice, Visitor, caller_of, desks_of, visitor_of
 from shared.domain.policy import IMPACTS
@@ -115,6 +116,7 @@ class Page:
             "desk": None,
             "desks": (),
             "navigation": (),
+            "queues": (),
             "new_key": _new_key,
         }
 
@@ -157,6 +159,7 @@ class DeskPage(PersonPage):
             "desk": self.caller.desk,
             "desks": self.desks,
             "navigation": navigation(self.caller, self.request.url.path),
+            "queues": queues_for(self.caller),
         }
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.api.attachments.types import UNSAFE
 from services.api.portal.static_files import StaticFiles
 from shared.markdown import render_markdown
 
@@ -33,7 +34,11 @@ def make_templates(files: StaticFiles, *, reread: bool) -> Environment:
         auto_reload=reread,
         cache_size=-1,
     )
-    environment.globals |= {"static": files.address, "files_missing": lambda: files.missing}
+    environment.globals |= {
+        "static": files.address,
+        "files_missing": lambda: files.missing,
+        "unsafe_endings": sorted(UNSAFE),
+    }
     environment.filters |= {"markdown": render_markdown, "hue": hue, "initials": initials}
     return environment
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -20,6 +21,7 @@ SHEET: Final = "app.css"
 """All style sheets as one: tokens and base first, the others by name."""
 _FIRST: Final = ("tokens.css", "base.css")
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_LOOK_AGAIN_SECONDS: Final = 0.5
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -40,6 +42,7 @@ class StaticFiles:
     def __init__(self, *, reread: bool) -> None:
         self._reread = reread
         self._seen: tuple[tuple[str, int], ...] = ()
+        self._looked_at = 0.0
         self._files: dict[str, _File] = {}
         self.version = ""
         self._read()
@@ -69,6 +72,9 @@ class StaticFiles:
         return Response(file.packed if packed else file.content, media_type=file.type, headers=headers)
 
     def _read(self) -> None:
+        if self.version and monotonic() < self._looked_at + _LOOK_AGAIN_SECONDS:
+            return
+        self._looked_at = monotonic()
         paths = sorted(path for path in STATIC.rglob("*") if path.suffix in _TYPES)
         seen = tuple((str(path), path.stat().st_mtime_ns) for path in paths)
         if seen == self._seen:

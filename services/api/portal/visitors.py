@@ -72,7 +72,12 @@ async def find_visitor(request: Request, context: Context) -> Visitor | None:
 
 async def desks_of(context: Context, visitor: Visitor) -> list[DeskChoice]:
     """The desks that somebody works on or is a customer of, by name."""
-    person = select(Person.id).where(Person.email == visitor.email).scalar_subquery()
+    return await desks_of_person(context, visitor.email)
+
+
+async def desks_of_person(context: Context, email: str) -> list[DeskChoice]:
+    """The same for whoever has this address."""
+    person = select(Person.id).where(Person.email == email).scalar_subquery()
     works = select(Staff.desk_id, (Staff.desk_id > 0).label("is_staff")).where(Staff.person_id == person)
     belongs = (
         select(Account.desk_id, (Account.desk_id < 0).label("is_staff"))

@@ -9,8 +9,9 @@ from services.api.answers import Json
 from services.api.auth import COOKIE, Proven, unauthenticated
 from services.api.context import Ctx
 from services.api.problems import documented
+from services.api.sessions.cookie import drop_session, keep_session
 from services.api.sessions.schemas import LogIn, PersonOut, SessionOut
-from services.api.sessions.service import LIFETIME, Session, end_session, find_session, log_in
+from services.api.sessions.service import Session, find_session, log_in, log_out
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 
@@ -21,15 +22,7 @@ async def post_session(form: LogIn, request: Request, context: Ctx) -> JSONRespo
     where_from = request.client.host if request.client else ""
     session = await log_in(context.database, context.log_ins, where_from, form.email, form.password.get_secret_value())
     answer = _answer(session)
-    answer.set_cookie(
-        COOKIE,
-        session.token,
-        max_age=int(LIFETIME.total_seconds()),
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="lax",
-    )
+    keep_session(answer, session)
     return answer
 
 
@@ -47,9 +40,9 @@ async def get_session(request: Request, context: Ctx) -> JSONResponse:
 async def delete_session(request: Request, context: Ctx, _proven: Proven) -> Response:
     """Log out."""
     if token := request.cookies.get(COOKIE):
-        await end_session(context.database, token)
+        await log_out(context, token)
     answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    drop_session(answer)
     return answer
 
 

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select
 
 from services.api.auth import hash_of
+from services.api.context import Context
 from services.api.problems import Problem
 from services.api.sessions.limiter import AttemptLimiter
 from shared.db.engine import Database
@@ -67,7 +68,7 @@ async def log_in(database: Database, limiter: AttemptLimiter, where_from: str, e
     if person is None or not matches:
         raise Problem("wrong_credentials", "The address or the password is wrong.")
     limiter.succeeded(key)
-    return await _start(database, person)
+    return await start_session(database, person)
 
 
 def _matches(hashed: str | None, password: str) -> bool:
@@ -78,7 +79,8 @@ def _matches(hashed: str | None, password: str) -> bool:
     return hashed is not None
 
 
-async def _start(database: Database, person: Person) -> Session:
+async def start_session(database: Database, person: Person) -> Session:
+    """Start a session for somebody who has proved who they are."""
     token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     now = datetime.now(UTC)
     async with database.write() as session:
@@ -103,7 +105,13 @@ async def find_session(database: Database, token: str) -> Session | None:
     return Session(email=row.email, name=row.name, csrf_token=row.csrf_token) if row else None
 
 
+async def log_out(context: Context, token: str) -> None:
+    """End a session, and what is open by it: live pages of this process at once, those of others when they look."""
+    await end_session(context.database, token)
+    context.hub.log_out(hash_of(token))
+
+
 async def end_session(database: Database, token: str) -> None:
-    """Log out. Ending a session that is over does nothing."""
+    """Forget a session. Ending one that is over does nothing."""
     async with database.write() as session:
         await session.execute(delete(LoginSession).where(LoginSession.token_hash == hash_of(token)))

@@ -66,24 +66,42 @@ async def get_deliveries(
 )
 async def post_replay(webhook: WebhookId, delivery: DeliveryId, asking: AskingHere) -> JSONResponse:
     """Have a delivery made again, with the same `webhook-id`. For leads and admins."""
+    return (await replayed(asking, webhook, delivery)).response()
+
+
+async def replayed(asking: Asking, webhook: int, delivery: int) -> Answer:
+    """Have a delivery made again, once for each key.
+
+    Raises:
+        Problem: 403 or 404.
+    """
 
     async def act() -> Answer:
         async with asking.context.database.write_as(asking.caller.eyes) as session:
             told = await replay(session, webhook, delivery)
         return Answer(200, told.model_dump(mode="json"))
 
-    return (await _once(asking, webhook, act)).response()
+    return await _once(asking, webhook, act)
 
 
 @router.post("/{webhook}/test", response_model=TestOut, responses=documented(401, 403, 404, 422, 503))
 async def post_test(webhook: WebhookId, asking: AskingHere) -> JSONResponse:
     """Send a `casebound.ping.v1` to a webhook now, once; the answer says how that went. For leads and admins."""
+    return (await tested(asking, webhook)).response()
+
+
+async def tested(asking: Asking, webhook: int) -> Answer:
+    """Send a test to a webhook, once for each key.
+
+    Raises:
+        Problem: 403 or 404, or 503 while no notifier answers.
+    """
 
     async def act() -> Answer:
         result = await _tested(asking.context, webhook)
         return Answer(200, result.model_dump())
 
-    return (await _once(asking, webhook, act)).response()
+    return await _once(asking, webhook, act)
 
 
 async def _once(asking: Asking, webhook: int, act: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -12,13 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-import yaml
 
 from shared.db.engine import Database
-from shared.desks import SCOPES, apply, parse_desk_file
+from shared.desks import SCOPES
 from shared.tokens import issue
 from tests.api_world import Person
-from tests.stack import RunningStack
+from tests.desks import apply_to, desk_file
+from tests.stack import Stack
 
 Json = dict[str, Any]
 STAFF = {"agent": "agent", "lead": "lead", "boss": "admin"}
@@ -50,24 +50,17 @@ def desk_content(**over: Any) -> Json:
     """A desk file with everybody in it."""
     services = [{"name": f"only-{scope}", "scopes": [scope]} for scope in SCOPES]
     services += [{"name": f"all-but-{scope}", "scopes": [each for each in SCOPES if each != scope]} for scope in SCOPES]
-    return {
-        "desk": f"access-{uuid.uuid4().hex[:8]}",
-        "name": "Matrix Support",
+    everybody: Json = {
         "key": "MX",
-        "profile": "standard",
         "policy": ALL_HABITS,
-        "calendar": {"timezone": "Europe/London", "workdays": ["mon", "tue", "wed", "thu", "fri"], "holidays": []},
-        "products": ["ERP", "Analytics"],
-        "case_types": ["Question", "Incident"],
-        "severities": ["High", "Low"],
         "staff": members(STAFF),
         "accounts": [
             {"key": "acme", "name": "Acme Ltd", "environments": ["Production"], "members": members(ACME)},
             {"key": "other", "name": "Other Ltd", "environments": ["Live"], "members": members(OTHER)},
         ],
         "services": [*services, {"name": "robot", "scopes": list(SCOPES)}],
-        **over,
     }
+    return desk_file(**everybody | over)
 
 
 async def sent(person: Person, method: str, path: str, **more: Any) -> httpx.Response:
@@ -95,7 +88,7 @@ async def attached(person: Person, number: int) -> str | None:
 class AccessDesk:
     """A desk of a test's own on the running stack."""
 
-    stack: RunningStack
+    stack: Stack
     http: httpx.AsyncClient
     database: Database
     content: Json
@@ -112,7 +105,7 @@ class AccessDesk:
     async def apply(self, **over: Any) -> None:
         """Apply the desk file, with these parts changed from now on."""
         self.content = self.content | over
-        await apply(self.database, parse_desk_file("desk.yaml", yaml.safe_dump(self.content).encode()))
+        await apply_to(self.database, self.content)
 
     def __getattr__(self, name: str) -> Person:
         """`desk.reporter` and the like."""
@@ -141,7 +134,7 @@ class AccessDesk:
 
 
 @asynccontextmanager
-async def access_desk(stack: RunningStack, **over: Any) -> AsyncIterator[AccessDesk]:
+async def access_desk(stack: Stack, **over: Any) -> AsyncIterator[AccessDesk]:
     """Make a desk."""
     database = Database(stack.settings.database_url, pool_size=2)
     limits = httpx.Limits(max_connections=32)

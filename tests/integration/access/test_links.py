@@ -51,9 +51,7 @@ async def test_the_activity_names_only_cases_that_one_sees(desk: AccessDesk) -> 
     assert await told("agent") == await told("head") == await told("robot") == [hidden, seen]
     assert await told("reporter") == [seen]
     assert await told("copied") == []
-    follows = {
-        name: (await events(desk.person(name), hidden))[0]["follow_up_of"] for name in ("agent", "head", "peer")
-    }
+    follows = {name: (await events(desk.person(name), hidden))[0]["follow_up_of"] for name in ("agent", "head", "peer")}
     assert follows == {"agent": old, "head": old, "peer": None}
 
 
@@ -79,5 +77,7 @@ async def test_live_events_name_only_cases_that_one_sees(desk: AccessDesk) -> No
         assert (await reporter.until("followed_up", old))["data"]["number"] == later
     numbers = [event["data"].get("number") for event in reporter.heard if event["type"].endswith("followed_up.v1")]
     assert numbers == [later]
-    opened = {each["data"]["case"]["number"]: each["data"]["follow_up_of"] for each in head.heard if "opened" in each["type"]}
+    opened = {
+        each["data"]["case"]["number"]: each["data"]["follow_up_of"] for each in head.heard if "opened" in each["type"]
+    }
     assert opened[new] == old

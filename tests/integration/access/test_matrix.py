@@ -21,6 +21,7 @@ from shared.desks import SCOPES
 from shared.settings import Settings
 from shared.tokens import issue
 from tests.api_world import NEW_CASE, Person
+from tests.dead_letters import buried
 from tests.integration.access.people import ALL_HABITS, AccessDesk, access_desk, address, attached, sent, uploaded
 from tests.stack import RunningStack
 
@@ -67,6 +68,18 @@ GET /filters                           +     +    +    | +        +       +    +
 POST /filters                          +     +    +    | +        +       +    +      +    | +    +     | none
 PATCH /filters/{filter_id}             +     +    +    | +        +       +    +      +    | +    +     | none
 DELETE /filters/{filter_id}            +     +    +    | +        +       +    +      +    | +    +     | none
+GET /replies                           +     +    +    | -        -       -    -      -    | -    -     | none
+POST /replies                          +     +    +    | -        -       -    -      -    | -    -     | none
+POST /replies shared                   -     +    +    | -        -       -    -      -    | -    -     | none
+PATCH /replies/{reply_id}              +     +    +    | -        -       -    -      -    | -    -     | none
+PATCH /replies/{reply_id} shared       -     +    +    | -        -       -    -      -    | -    -     | none
+DELETE /replies/{reply_id}             +     +    +    | -        -       -    -      -    | -    -     | none
+DELETE /replies/{reply_id} shared      -     +    +    | -        -       -    -      -    | -    -     | none
+GET /overview                          -     +    +    | -        -       -    -      -    | -    -     | none
+GET /people                            -     +    +    | -        -       -    -      -    | -    -     | none
+GET /desk-file                         -     +    +    | -        -       -    -      -    | -    -     | none
+GET /dead-letters                      -     +    +    | -        -       -    -      -    | -    -     | none
+POST /dead-letters/{letter}/replay     -     +    +    | -        -       -    -      -    | -    -     | none
 GET /webhooks                          -     +    +    | -        -       -    -      -    | -    -     | none
 GET /webhooks/{webhook}/deliveries     -     +    +    | -        -       -    -      -    | -    -     | none
 POST /webhooks/{webhook}/test          -     +    +    | -        -       -    -      -    | -    -     | none
@@ -107,6 +120,7 @@ class Ask:
     sealed: bool = False
 
 
+REPLY = {"name": "Hello", "body": "Hello {customer}"}
 CASES = "POST /cases/{number}"
 ASKS = {
     "POST /cases": Ask(NEW_CASE, again=True),
@@ -143,6 +157,18 @@ ASKS = {
     "POST /filters": Ask({"name": "All", "query": {}}, again=True),
     "PATCH /filters/{filter_id}": Ask({"position": 7}, again=True),
     "DELETE /filters/{filter_id}": Ask(again=True),
+    "GET /replies": Ask(again=True),
+    "POST /replies": Ask(REPLY, again=True),
+    "POST /replies shared": Ask(REPLY | {"shared": True}, again=True),
+    "PATCH /replies/{reply_id}": Ask({"body": "Bye"}, again=True),
+    "PATCH /replies/{reply_id} shared": Ask({"body": "Bye"}, again=True),
+    "DELETE /replies/{reply_id}": Ask(again=True),
+    "DELETE /replies/{reply_id} shared": Ask(again=True),
+    "GET /overview": Ask(again=True),
+    "GET /people": Ask(again=True),
+    "GET /desk-file": Ask(again=True),
+    "GET /dead-letters": Ask(again=True),
+    "POST /dead-letters/{letter}/replay": Ask({}, again=True),
     "GET /webhooks": Ask(again=True),
     "GET /webhooks/{webhook}/deliveries": Ask(again=True),
     "POST /webhooks/{webhook}/test": Ask({}, again=True),
@@ -240,6 +266,14 @@ async def asked(world: World, who: str, name: str, number: int) -> httpx.Respons
     if "{filter_id}" in path:
         saved = await person.post("/filters", {"name": f"For {method}", "query": {}})
         places["filter_id"] = saved.json().get("id", uuid.uuid4())
+    if path == "/replies" and ask.body:
+        content = {"json": ask.body | {"name": uuid.uuid4().hex}}
+    if "{reply_id}" in path:
+        keeper, shared = (desk.lead, True) if name.endswith(" shared") else (person, False)
+        kept = await keeper.post("/replies", {"name": uuid.uuid4().hex, "body": "Hello", "shared": shared})
+        places["reply_id"] = kept.json().get("id", uuid.uuid4())
+    if "{letter}" in path:
+        places["letter"] = await buried(desk.stack.settings, desk.slug)
     if "{attachment}" in path:
         own = await attached(person, number) if name.endswith(" own") else None
         places["attachment"] = own or await attached(desk.reporter, number) or uuid.uuid4()
@@ -344,7 +378,8 @@ async def test_nobody_and_other_desks(world: World, name: str) -> None:
     number = await world.desk.case()
     method, path = name.split()
     file = await attached(world.desk.reporter, number)
-    path = path.format(number=number, filter_id=uuid.uuid4(), attachment=file, **world.webhooks[world.desk.slug])
+    places = {"filter_id": uuid.uuid4(), "reply_id": uuid.uuid4(), "letter": 1, **world.webhooks[world.desk.slug]}
+    path = path.format(number=number, attachment=file, **places)
     for proof, (token, status) in _tokens(world).items():
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         somebody = Person(world.desk.http, world.desk.base, headers)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,13 +14,23 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.client import Caller, Json, ProblemError
-from tests.integration.rules.desks import eventually
+from tests.integration.rules.desks import RuleDesk
+from tests.waiting import until
 
 LONDON = ZoneInfo("Europe/London")
 """Where most desks are."""
 SECOND = timedelta(seconds=1)
 SHORTLY = timedelta(seconds=5)
 """Long enough for a request on a busy machine."""
+
+
+PAGES = 27
+"""Cases in Erin's list: more than a page."""
+
+
+async def opened(who: Caller, **fields: Any) -> int:
+    """Open a case; returns its number."""
+    return int((await who.open(**{"subject": "Posting fails", "description": "Error 1217"} | fields))["number"])
 
 
 def actions(case: Json) -> dict[str, list[str]]:
@@ -44,8 +55,22 @@ async def found(who: Caller, total: int, **query: Any) -> list[int]:
         listed = await who.cases(**query)
         return bool(listed["total"] == total)
 
-    await eventually(complete, f"a list of {total} with {query}")
+    await until(complete, what=f"a list of {total} with {query}")
     return sorted(case["number"] for case in listed["items"])
+
+
+async def erins_pages(desk: RuleDesk, of_each: Callable[[int], Json], **query: Any) -> list[int]:
+    """Numbers of the cases that Erin opens, who sees no others, once her list has them all.
+
+    Args:
+        desk: that has no cases of hers yet.
+        of_each: fields of a case by its place.
+        query: of her list.
+    """
+    words = ({"subject": f"Delivery {index}", "description": "Late"} | of_each(index) for index in range(PAGES))
+    numbers = await asyncio.gather(*(opened(desk.erin, **fields) for fields in words))
+    await found(desk.erin, PAGES, **query)
+    return sorted(numbers)
 
 
 def text_of_day(instant: datetime, zone: ZoneInfo = LONDON) -> str:

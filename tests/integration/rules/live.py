@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from tests.client import Caller, Json
-from tests.integration.rules.desks import PATIENCE
+from tests.waiting import PATIENCE
 
 
 class Live:

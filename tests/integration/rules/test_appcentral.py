@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.client import Json, ProblemError
 from tests.clock import FRIDAY, THURSDAY, moment, next_weekday
-from tests.integration.rules.desks import ADA, BOB, DAVE, LEO, STRANGER, RuleDesk
-from tests.integration.rules.files import SAMPLES, webm
-from tests.integration.rules.kit import LONDON, SECOND, SHORTLY, actions, exported, found, refused
+from tests.desks import ADA, BOB, DAVE, LEO, STRANGER
+from tests.integration.rules import kit
+from tests.integration.rules.desks import RuleDesk
+from tests.integration.rules.kit import LONDON, PAGES, SECOND, SHORTLY, actions, erins_pages, exported, found, refused
+from tests.samples import SAMPLES, webm
 
 PROFILE = "appcentral"
 RESOLUTION = {"resolution_type": "Provided", "summary": "Range extended"}
-PAGES = 27
-"""Cases in Erin's list."""
 
 
-async def opened(desk: RuleDesk, **fields: Any) -> int:
-    case = await desk.bob.open(**({"subject": "Posting fails", "description": "Error 1217", "product": "ERP"} | fields))
-    return int(case["number"])
+opened = partial(kit.opened, product="ERP")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def pages(desk: RuleDesk) -> list[int]:
-    """Numbers of the cases that Erin has, who sees no others: more than a page of them."""
-    asked = [
-        desk.erin.open(subject=f"Delivery {index}", description="Late", product="ERP" if index % 9 else "Analytics")
-        for index in range(PAGES)
-    ]
-    cases = await asyncio.gather(*asked)
-    await found(desk.erin, PAGES, product=["ERP", "Analytics"])
-    return sorted(case["number"] for case in cases)
+    """Numbers of Erin's cases, every ninth about another product."""
+    products = ["ERP", "Analytics"]
+    return await erins_pages(desk, lambda index: {"product": products[index % 9 == 0]}, product=products)
 
 
 @pytest.mark.rule("A1")
@@ -51,17 +42,17 @@ async def test_a1_a_subject_and_a_description_open_a_case(desk: RuleDesk) -> Non
 @pytest.mark.rule("A2")
 @pytest.mark.parametrize("cc", [[DAVE], [DAVE, STRANGER]], ids=["one", "several"])
 async def test_a2_one_further_recipient_or_several(desk: RuleDesk, cc: list[str]) -> None:
-    number = await opened(desk, cc=cc)
+    number = await opened(desk.bob, cc=cc)
     assert (await desk.bob.case(number))["cc"] == cc
     await desk.mails_about(number, 1, cc)
     with pytest.raises(ProblemError) as problem:
-        await opened(desk, cc=[DAVE, "not an address"])
+        await opened(desk.bob, cc=[DAVE, "not an address"])
     assert (problem.value.status, problem.value.body["errors"][0]["field"]) == (422, "cc.1")
 
 
 @pytest.mark.rule("A3")
 async def test_a3_further_recipients_get_every_update(desk: RuleDesk) -> None:
-    number = await opened(desk, cc=[DAVE, STRANGER])
+    number = await opened(desk.bob, cc=[DAVE, STRANGER])
     steps: list[Callable[[], Awaitable[Json]]] = [
         lambda: desk.ada.act(number, "assign", assignee=LEO),
         lambda: desk.ada.comment(number, "We are looking into it"),
@@ -90,7 +81,7 @@ async def test_a3_further_recipients_get_every_update(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("A3")
 async def test_a3_further_recipients_hear_of_files_too(desk: RuleDesk) -> None:
-    number = await opened(desk, cc=[STRANGER])
+    number = await opened(desk.bob, cc=[STRANGER])
     file = await desk.ada.upload("manual.pdf", SAMPLES["pdf"])
     attached = await desk.ada.act(number, "attach", attachments=[file["id"]])
     removed = await desk.ada.send("DELETE", f"/cases/{number}/attachments/{file['id']}")
@@ -113,7 +104,7 @@ async def test_a5_a_recording_made_in_pauses_is_one_file_that_comes_back_whole(d
     takes = [bytes([take]) * 200_000 for take in (1, 2, 3)]
     content = webm(*takes)
     recording = await desk.bob.upload("screen.webm", content, "recording")
-    number = await opened(desk, attachments=[recording["id"]])
+    number = await opened(desk.bob, attachments=[recording["id"]])
     [listed] = await desk.ada.attachments(number)
     assert (listed["size"], listed["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
     answer = await desk.ada.download(f"/cases/{number}/attachments/{listed['id']}")
@@ -122,18 +113,18 @@ async def test_a5_a_recording_made_in_pauses_is_one_file_that_comes_back_whole(d
 
 @pytest.mark.rule("A6")
 async def test_a6_a_recording_belongs_to_the_case_that_it_is_made_for(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     recording = await desk.bob.upload("screen.webm", webm(b"what happened"), "recording")
     case = await desk.bob.act(number, "attach", attachments=[recording["id"]])
     [listed] = await desk.ada.attachments(number)
     assert (listed["kind"], listed["filename"], listed["seq"]) == ("recording", "screen.webm", case["seq"])
     with pytest.raises(ProblemError, match="422"):
-        await opened(desk, attachments=[recording["id"]])
+        await opened(desk.bob, attachments=[recording["id"]])
 
 
 @pytest.mark.rule("A7")
 async def test_a7_a_recording_is_deleted_and_made_again(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     first, second = [await desk.bob.upload("screen.webm", webm(take), "recording") for take in (b"first", b"second")]
     await desk.bob.act(number, "attach", attachments=[first["id"]])
     await desk.bob.send("DELETE", f"/cases/{number}/attachments/{first['id']}")
@@ -159,7 +150,7 @@ async def test_a8_nothing_is_saved_without_what_must_be_given(desk: RuleDesk, mi
 
 @pytest.mark.rule("A9")
 async def test_a9_a_row_of_the_list_leads_to_its_case(desk: RuleDesk) -> None:
-    number = await opened(desk, subject="Zeppelin landed")
+    number = await opened(desk.bob, subject="Zeppelin landed")
     assert await found(desk.bob, 1, q="Zeppelin", product="ERP") == [number]
     [row] = (await desk.bob.cases(q="Zeppelin", product="ERP"))["items"]
     assert await desk.bob.case(row["number"]) == await desk.bob.case(row["key"]) == row
@@ -167,7 +158,7 @@ async def test_a9_a_row_of_the_list_leads_to_its_case(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("A10")
 async def test_a10_reopening_works_for_14_working_days_weekends_not_counted(desk: RuleDesk) -> None:
-    kept, lost = await opened(desk), await opened(desk)
+    kept, lost = await opened(desk.bob), await opened(desk.bob)
     for number in (kept, lost):
         clock = desk.clock(number)
         await clock.move_to(next_weekday(clock.now(), FRIDAY, 15, LONDON) + SECOND)
@@ -182,7 +173,7 @@ async def test_a10_reopening_works_for_14_working_days_weekends_not_counted(desk
 
 @pytest.mark.rule("A11")
 async def test_a11_reopening_needs_an_explanation(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.ada.act(number, "resolve", **RESOLUTION)
     assert actions(await desk.bob.case(number))["reopen"] == ["reason"]
     with refused("reason_required"):
@@ -193,7 +184,7 @@ async def test_a11_reopening_needs_an_explanation(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("A12")
 async def test_a12_closed_becomes_in_progress(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.ada.act(number, "resolve", **RESOLUTION)
     assert (await desk.bob.case(number))["status_label"] == "Closed"
     await desk.bob.act(number, "reopen", reason="It fails again")
@@ -202,7 +193,7 @@ async def test_a12_closed_becomes_in_progress(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("A13")
 async def test_a13_closing_is_asked_for_after_the_desks_resolution_or_ones_own(desk: RuleDesk) -> None:
-    theirs, own = await opened(desk), await opened(desk)
+    theirs, own = await opened(desk.bob), await opened(desk.bob)
     await desk.ada.act(theirs, "assign", assignee=ADA)
     await desk.ada.comment(theirs, "Restart it, please", await_reply=True)
     await desk.ada.act(own, "assign", assignee=LEO)
@@ -218,7 +209,7 @@ async def test_a13_closing_is_asked_for_after_the_desks_resolution_or_ones_own(d
 @pytest.mark.rule("A14")
 @pytest.mark.parametrize("label", ["Unassigned", "In Progress", "Awaiting Customer"])
 async def test_a14_an_active_case_is_escalated_once(desk: RuleDesk, label: str) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     if label != "Unassigned":
         await desk.ada.comment(number, "Which invoice?", await_reply=label == "Awaiting Customer")
     assert (await desk.bob.case(number))["status_label"] == label
@@ -244,10 +235,10 @@ async def test_a15_a_product_must_be_chosen(desk: RuleDesk) -> None:
 @pytest.mark.rule("A15")
 async def test_a15_product_type_status_and_severity_filter_together(desk: RuleDesk) -> None:
     fields = {"product": "Analytics", "type": "Incident", "severity": "Critical"}
-    number = await opened(desk, **fields)
+    number = await opened(desk.bob, **fields)
     for other in ({"product": "ERP"}, {"type": "Question"}, {"severity": "Low"}):
-        await opened(desk, **(fields | other))
-    escalated = await opened(desk, **fields)
+        await opened(desk.bob, **(fields | other))
+    escalated = await opened(desk.bob, **fields)
     await desk.bob.act(escalated, "escalate", comment="Month end")
     assert await found(desk.bob, 1, status="Unassigned", **fields) == [number]
     assert await found(desk.bob, 1, status="Escalated", **fields) == [escalated]
@@ -256,9 +247,9 @@ async def test_a15_product_type_status_and_severity_filter_together(desk: RuleDe
 
 @pytest.mark.rule("A16")
 async def test_a16_words_and_filters_narrow_together(desk: RuleDesk) -> None:
-    number = await opened(desk, subject="Xylophone out of tune", severity="High")
-    quiet = await opened(desk, subject="Xylophone lost", severity="Low")
-    flute = await opened(desk, subject="Flute out of tune", severity="High")
+    number = await opened(desk.bob, subject="Xylophone out of tune", severity="High")
+    quiet = await opened(desk.bob, subject="Xylophone lost", severity="Low")
+    flute = await opened(desk.bob, subject="Flute out of tune", severity="High")
     assert await found(desk.bob, 2, q="Xylo", product="ERP") == [number, quiet]
     assert await found(desk.bob, 2, q="out tune", product="ERP") == [number, flute]
     assert await found(desk.bob, 1, q="Xylo", product="ERP", severity="High") == [number]

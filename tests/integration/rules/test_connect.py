@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,38 +12,37 @@ import pytest_asyncio
 
 from tests.client import Json, ProblemError
 from tests.clock import FRIDAY, moment, next_weekday
-from tests.integration.rules.desks import ADA, BOB, DAVE, LEO, RuleDesk
-from tests.integration.rules.files import SAMPLES, webm
-from tests.integration.rules.kit import SECOND, SHORTLY, actions, exported, found, refused, text_of_day
+from tests.desks import ADA, BOB, DAVE, LEO
+from tests.integration.rules.desks import RuleDesk
+from tests.integration.rules.kit import (
+    PAGES,
+    SECOND,
+    SHORTLY,
+    actions,
+    erins_pages,
+    exported,
+    found,
+    opened,
+    refused,
+    text_of_day,
+)
+from tests.samples import SAMPLES, webm
 
 PROFILE = "connect"
 NEW_YORK = ZoneInfo("America/New_York")
-OVER = {"calendar": {"timezone": "America/New_York", "workdays": ["mon", "tue", "wed", "thu", "fri"], "holidays": []}}
+OVER = {"calendar": {"timezone": "America/New_York"}}
 RESOLUTION = {"root_cause": "Number range full", "resolution_type": "Provided", "summary": "Range extended"}
-PAGES = 27
-"""Cases in Erin's list."""
-
-
-async def opened(desk: RuleDesk, **fields: Any) -> int:
-    case = await desk.bob.open(**({"subject": "Posting fails", "description": "Error 1217"} | fields))
-    return int(case["number"])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def pages(desk: RuleDesk) -> list[int]:
-    """Numbers of the cases that Erin has, who sees no others: more than a page of them, every third a high one."""
-    asked = [
-        desk.erin.open(subject=f"Delivery {index}", description="Late", severity="Low" if index % 3 else "High")
-        for index in range(PAGES)
-    ]
-    cases = await asyncio.gather(*asked)
-    await found(desk.erin, PAGES)
-    return sorted(case["number"] for case in cases)
+    """Numbers of Erin's cases, every third a high one."""
+    return await erins_pages(desk, lambda index: {"severity": "Low" if index % 3 else "High"})
 
 
 @pytest.mark.rule("C1")
 async def test_c1_a_customer_views_comments_escalates_reopens_and_requests_closure(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     assert (await desk.bob.case(number))["description"] == "Error 1217"
     await desk.bob.comment(number, "It is urgent")
     assert (await desk.bob.act(number, "escalate", comment="Month end"))["status"] == "escalated"
@@ -58,7 +55,7 @@ async def test_c1_a_customer_views_comments_escalates_reopens_and_requests_closu
 
 @pytest.mark.rule("C2")
 async def test_c2_the_case_has_what_its_header_shows(desk: RuleDesk) -> None:
-    number = await opened(desk, severity="High")
+    number = await opened(desk.bob, severity="High")
     case = await desk.bob.case(number)
     assert (case["subject"], case["severity"], case["status_label"]) == ("Posting fails", "High", "Unassigned")
     [event] = await desk.bob.events(number)
@@ -68,7 +65,7 @@ async def test_c2_the_case_has_what_its_header_shows(desk: RuleDesk) -> None:
 @pytest.mark.rule("C3")
 async def test_c3_details_attachments_and_activity_are_each_there_to_be_read(desk: RuleDesk) -> None:
     file = await desk.bob.upload("invoice.pdf", SAMPLES["pdf"])
-    number = await opened(desk, attachments=[file["id"]])
+    number = await opened(desk.bob, attachments=[file["id"]])
     assert (await desk.bob.case(number))["description"] == "Error 1217"
     assert [item["filename"] for item in await desk.bob.attachments(number)] == ["invoice.pdf"]
     assert [event["kind"] for event in await desk.bob.events(number)] == ["opened"]
@@ -76,7 +73,7 @@ async def test_c3_details_attachments_and_activity_are_each_there_to_be_read(des
 
 @pytest.mark.rule("C4")
 async def test_c4_details_name_account_contact_and_copied_people(desk: RuleDesk) -> None:
-    case = await desk.bob.case(await opened(desk, cc=[DAVE]))
+    case = await desk.bob.case(await opened(desk.bob, cc=[DAVE]))
     assert case["description"] == "Error 1217"
     assert (case["account"], case["account_name"]) == ("acme", "Acme Ltd")
     assert (case["contact"], case["people"][BOB], case["contact_phone"]) == (BOB, "Bob Acme", "+44 20 7946 0000")
@@ -85,7 +82,7 @@ async def test_c4_details_name_account_contact_and_copied_people(desk: RuleDesk)
 
 @pytest.mark.rule("C4")
 async def test_c4_only_a_closed_case_has_a_closing_date_and_a_resolution(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     before = await desk.bob.case(number)
     assert (before["closed_at"], before["resolution"]) == (None, None)
     await desk.ada.act(number, "resolve", **RESOLUTION)
@@ -98,7 +95,7 @@ async def test_c4_only_a_closed_case_has_a_closing_date_and_a_resolution(desk: R
 
 @pytest.mark.rule("C5")
 async def test_c5_a_file_is_listed_once_it_is_saved(desk: RuleDesk) -> None:
-    number, content = await opened(desk), SAMPLES["pdf"]
+    number, content = await opened(desk.bob), SAMPLES["pdf"]
     file = await desk.bob.upload("invoice.pdf", content)
     assert await desk.bob.attachments(number) == []
     await desk.bob.act(number, "attach", attachments=[file["id"]])
@@ -112,7 +109,7 @@ async def test_c5_a_file_is_listed_once_it_is_saved(desk: RuleDesk) -> None:
 async def test_c6_every_listed_file_can_be_downloaded(desk: RuleDesk) -> None:
     contents = {"invoice.pdf": SAMPLES["pdf"], "screen.png": SAMPLES["png"]}
     files = [await desk.bob.upload(name, content) for name, content in contents.items()]
-    number = await opened(desk, attachments=[file["id"] for file in files])
+    number = await opened(desk.bob, attachments=[file["id"] for file in files])
     for who in (desk.bob, desk.ada):
         for file in await who.attachments(number):
             answer = await who.download(f"/cases/{number}/attachments/{file['id']}")
@@ -122,7 +119,7 @@ async def test_c6_every_listed_file_can_be_downloaded(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("C7")
 async def test_c7_every_listed_file_can_be_removed(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     for who in (desk.bob, desk.ada):
         file = await who.upload("manual.pdf", SAMPLES["pdf"])
         await who.act(number, "attach", attachments=[file["id"]])
@@ -138,7 +135,7 @@ async def test_c7_every_listed_file_can_be_removed(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("C8")
 async def test_c8_a_post_starts_a_conversation(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     post = await desk.bob.comment(number, "Has anybody seen this?")
     assert (post["kind"], post["body"], post["in_reply_to"]) == ("commented", "Has anybody seen this?", None)
     with pytest.raises(ProblemError) as problem:
@@ -148,7 +145,7 @@ async def test_c8_a_post_starts_a_conversation(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("C8")
 async def test_c8_a_post_may_bring_a_file_or_be_nothing_else(desk: RuleDesk) -> None:
-    number, content = await opened(desk), SAMPLES["pdf"]
+    number, content = await opened(desk.bob), SAMPLES["pdf"]
     for body, name in (("See the file", "invoice.pdf"), ("", "more.pdf")):
         file = await desk.bob.upload(name, content)
         post = await desk.bob.comment(number, body, attachments=[file["id"]])
@@ -158,7 +155,7 @@ async def test_c8_a_post_may_bring_a_file_or_be_nothing_else(desk: RuleDesk) -> 
 
 @pytest.mark.rule("C9")
 async def test_c9_a_comment_answers_a_conversation(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     post = await desk.bob.comment(number, "Has anybody seen this?")
     answer = await desk.ada.comment(number, "Yes, I have", in_reply_to=post["seq"])
     assert (await desk.bob.events(number, after_seq=answer["seq"] - 1))[0]["in_reply_to"] == post["seq"]
@@ -176,7 +173,7 @@ async def test_c9_a_comment_answers_a_conversation(desk: RuleDesk) -> None:
 async def test_c9_an_answer_may_bring_a_file_or_a_recording(
     desk: RuleDesk, name: str, kind: str, content: bytes
 ) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     post = await desk.ada.comment(number, "What do you see?")
     file = await desk.bob.upload(name, content, kind)
     await desk.bob.comment(number, "This", in_reply_to=post["seq"], attachments=[file["id"]])
@@ -189,7 +186,7 @@ async def test_c9_an_answer_may_bring_a_file_or_a_recording(
 @pytest.mark.rule("C10")
 async def test_c10_each_letter_typed_narrows_the_list(desk: RuleDesk) -> None:
     subjects = ("Quarterly quotas", "Quarterly quotes", "Quarantine of files")
-    seen = [await opened(desk, subject=subject) for subject in subjects]
+    seen = [await opened(desk.bob, subject=subject) for subject in subjects]
     last = (await desk.bob.case(seen[-1]))["seq"]
     for typed, expected in {
         "quar": seen,
@@ -204,7 +201,7 @@ async def test_c10_each_letter_typed_narrows_the_list(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("C11")
 async def test_c11_a_result_opens_by_its_number_and_is_found_by_its_subject(desk: RuleDesk) -> None:
-    number = await opened(desk, subject="Zeppelin landed")
+    number = await opened(desk.bob, subject="Zeppelin landed")
     for words in ("Zeppelin landed", f"{desk.content['key']}-{number}", str(number)):
         listed = await desk.bob.cases(q=words, after_seq=1)
         result = next(case for case in listed["items"] if case["number"] == number)
@@ -220,7 +217,7 @@ async def test_c11_a_result_opens_by_its_number_and_is_found_by_its_subject(desk
 async def test_c12_the_list_filters_by_product_type_and_severity(
     desk: RuleDesk, name: str, value: str, other: str
 ) -> None:
-    mine, theirs = await opened(desk, **{name: value}), await opened(desk, **{name: other})
+    mine, theirs = await opened(desk.bob, **{name: value}), await opened(desk.bob, **{name: other})
     listed = await desk.bob.cases(**{name: value, "after_seq": 1})
     numbers = [case["number"] for case in listed["items"]]
     assert mine in numbers
@@ -235,7 +232,7 @@ async def test_c12_the_list_filters_by_product_type_and_severity(
 
 @pytest.mark.rule("C12")
 async def test_c12_the_status_filter_takes_the_desks_words_and_follows_at_once(desk: RuleDesk) -> None:
-    number = await opened(desk, subject="Umbrella")
+    number = await opened(desk.bob, subject="Umbrella")
     steps: dict[str, Callable[[], Awaitable[Json]]] = {
         "Unassigned": lambda: desk.ada.act(number, "assign", assignee=ADA),
         "In Progress": lambda: desk.bob.act(number, "escalate", comment="Rain"),
@@ -271,7 +268,7 @@ async def test_c14_an_export_is_the_filtered_list(desk: RuleDesk, pages: list[in
 
 @pytest.mark.rule("C15")
 async def test_c15_escalating_takes_a_comment_and_is_then_gone(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     assert actions(await desk.bob.case(number))["escalate"] == ["comment"]
     with refused("reason_required"):
         await desk.bob.act(number, "escalate")
@@ -284,7 +281,7 @@ async def test_c15_escalating_takes_a_comment_and_is_then_gone(desk: RuleDesk) -
 
 @pytest.mark.rule("C16")
 async def test_c16_a_request_for_closing_tells_the_assignee_and_changes_no_status(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     before = await desk.ada.act(number, "assign", assignee=LEO)
     case = await desk.bob.act(number, "request-close", comment="We found it ourselves")
     assert (case["status"], case["closed_at"]) == (before["status"], None)
@@ -295,7 +292,7 @@ async def test_c16_a_request_for_closing_tells_the_assignee_and_changes_no_statu
 
 @pytest.mark.rule("C16")
 async def test_c16_while_nobody_is_assigned_all_staff_are_told(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     case = await desk.carol.act(number, "request-close")
     assert case["status"] == "new"
     mails = await desk.mails_about(number, case["seq"], {ADA, LEO, BOB})
@@ -307,7 +304,7 @@ async def test_c16_while_nobody_is_assigned_all_staff_are_told(desk: RuleDesk) -
 
 @pytest.mark.rule("C17")
 async def test_c17_reopening_works_until_14_working_days_after_the_closing(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     closed = await desk.ada.act(number, "close")
     until = moment(closed["reopen_until"])
     clock = desk.clock(number)
@@ -317,7 +314,7 @@ async def test_c17_reopening_works_until_14_working_days_after_the_closing(desk:
 
 @pytest.mark.rule("C17", "C18")
 async def test_c18_later_it_is_refused_with_the_date_on_which_the_time_ended(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     clock = desk.clock(number)
     friday = next_weekday(clock.now(), FRIDAY, 15, NEW_YORK)
     await clock.move_to(friday + SECOND)
@@ -334,7 +331,7 @@ async def test_c18_later_it_is_refused_with_the_date_on_which_the_time_ended(des
 
 @pytest.mark.rule("C19")
 async def test_c19_reopening_takes_an_explanation(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.ada.act(number, "close")
     assert actions(await desk.bob.case(number))["reopen"] == ["reason"]
     with refused("reason_required"):
@@ -345,7 +342,7 @@ async def test_c19_reopening_takes_an_explanation(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("C20")
 async def test_c20_a_reopened_case_is_in_progress(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     assert (await desk.ada.act(number, "close"))["status_label"] == "Closed"
     case = await desk.bob.act(number, "reopen", reason="It fails again")
     assert (case["status"], case["status_label"]) == ("open", "In Progress")

@@ -9,16 +9,13 @@ import pytest
 
 from tests.client import Caller, Json, ProblemError
 from tests.clock import FRIDAY, WEDNESDAY, Clock, moment, next_weekday
-from tests.integration.rules.desks import ADA, BOB, CAROL, DAVE, RuleDesk, eventually
-from tests.integration.rules.files import SAMPLES
-from tests.integration.rules.kit import LONDON, SECOND, SHORTLY, actions, refused
+from tests.desks import ADA, BOB, CAROL, DAVE
+from tests.integration.rules.desks import RuleDesk
+from tests.integration.rules.kit import LONDON, SECOND, SHORTLY, actions, opened, refused
+from tests.samples import SAMPLES
+from tests.waiting import until
 
 PROFILE = "help-centre"
-
-
-async def opened(who: Caller, **fields: Any) -> int:
-    case = await who.open(**{"subject": "Posting fails", "description": "Error 1217", **fields})
-    return int(case["number"])
 
 
 async def solved(desk: RuleDesk) -> tuple[int, Clock, Json]:
@@ -42,7 +39,7 @@ async def lists(who: Caller, numbers: set[int], **query: Any) -> None:
     async def all_there() -> bool:
         return numbers <= await listed(who, **query)
 
-    await eventually(all_there, f"{numbers} in the list")
+    await until(all_there, what=f"{numbers} in the list")
 
 
 @pytest.mark.rule("H1")

@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from tests.client import Caller, Json, ProblemError
-from tests.integration.rules.desks import ADA, BOB, CAROL, DAVE, ERIN, MIA, STRANGER, RuleDesk
-from tests.integration.rules.files import SAMPLES
+from tests.desks import ADA, BOB, CAROL, DAVE, ERIN, MIA, STRANGER
+from tests.integration.rules import kit
+from tests.integration.rules.desks import RuleDesk
 from tests.integration.rules.kit import actions, refused
+from tests.samples import SAMPLES
 
 PROFILE = "msp-portal"
 OVER = {
@@ -26,12 +28,12 @@ WORDS = {"subject": "Backup fails", "description": "Since midnight"}
 COMPLETE = {**WORDS, "environment": "Production", "impact": "High"}
 
 
-async def opened(desk: RuleDesk, **fields: Any) -> int:
-    return int((await desk.bob.open(**COMPLETE | fields))["number"])
+async def opened(who: Caller, **fields: Any) -> int:
+    return await kit.opened(who, **COMPLETE | fields)
 
 
 async def resolved(desk: RuleDesk) -> int:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     case = await desk.ada.act(number, "resolve", resolution_type="Provided", summary="The disk was full")
     assert (case["status"], case["status_label"]) == ("resolved", "Resolved")
     return number
@@ -73,7 +75,7 @@ async def test_m2_a_case_is_reported_by_whoever_opens_it(desk: RuleDesk) -> None
         with at_fault("reporter"):
             await who.open(**COMPLETE, account="acme", contact=BOB, reporter=CAROL)
     with at_fault("reporter"):
-        await desk.bob.edit(await opened(desk), reporter=CAROL)
+        await desk.bob.edit(await opened(desk.bob), reporter=CAROL)
 
 
 @pytest.mark.rule("M3")
@@ -102,7 +104,7 @@ async def test_m3_the_account_is_chosen_only_by_those_who_manage_more_than_one(d
 
 @pytest.mark.rule("M4")
 async def test_m4_a_case_is_opened_on_behalf_of_another_user_of_the_account(desk: RuleDesk) -> None:
-    number = await opened(desk, contact=DAVE)
+    number = await opened(desk.bob, contact=DAVE)
     case = await desk.dave.case(number)
     assert (case["reporter"], case["contact"], case["account"]) == (BOB, DAVE, "acme")
     await desk.mails_about(number, 1, {DAVE})
@@ -119,13 +121,13 @@ async def test_m4_the_contact_is_a_user_of_the_cases_account(desk: RuleDesk) -> 
     users = {BOB: "Bob Acme", CAROL: "Carol Acme", DAVE: "Dave Acme", MIA: "Mia Partner"}
     assert (account["members"], account["environments"]) == (users, ["Production", "Test"])
     with at_fault("contact") as allowed:
-        await opened(desk, contact=ERIN)
+        await opened(desk.bob, contact=ERIN)
     assert allowed["contact"] == list(users)
     with at_fault("contact"):
         await desk.ada.open(**COMPLETE, account="acme", contact=ERIN)
     with at_fault("contact"):
         await desk.mia.open(**COMPLETE | {"environment": "Live"}, account="other", contact=BOB)
-    number = await opened(desk)
+    number = await opened(desk.bob)
     with at_fault("contact"):
         await desk.bob.edit(number, contact=ERIN)
     await desk.bob.edit(number, contact=DAVE)
@@ -134,11 +136,11 @@ async def test_m4_the_contact_is_a_user_of_the_cases_account(desk: RuleDesk) -> 
 
 @pytest.mark.rule("M5")
 async def test_m5_the_environment_is_one_of_the_accounts(desk: RuleDesk) -> None:
-    number = await opened(desk, environment="Test")
+    number = await opened(desk.bob, environment="Test")
     assert (await desk.ada.case(number))["environment"] == "Test"
     for wrong in ("Live", "production"):
         with at_fault("environment") as allowed:
-            await opened(desk, environment=wrong)
+            await opened(desk.bob, environment=wrong)
         assert allowed["environment"] == ["Production", "Test"]
         with at_fault("environment"):
             await desk.ada.edit(number, environment=wrong)
@@ -156,7 +158,7 @@ async def test_m6_impact_is_high_medium_or_low_and_sets_the_urgency(desk: RuleDe
     assert (edited["impact"], edited["urgency"]) == ("High", "High")
     for wrong in ("high", "Critical", "", 1):
         with at_fault("impact"):
-            await opened(desk, impact=wrong)
+            await opened(desk.bob, impact=wrong)
         with at_fault("impact"):
             await desk.bob.edit(case["number"], impact=wrong)
 
@@ -167,7 +169,7 @@ async def test_m7_what_is_required_is_named_with_the_choices(desk: RuleDesk) -> 
         await desk.bob.open(environment="Test", impact="Low")
     for blank in ("subject", "description"):
         with at_fault(blank):
-            await opened(desk, **{blank: " "})
+            await opened(desk.bob, **{blank: " "})
     with at_fault("environment", "impact") as allowed:
         await desk.bob.open(**WORDS)
     assert allowed == {"environment": ["Production", "Test"], "impact": ["High", "Medium", "Low"]}
@@ -190,7 +192,7 @@ async def test_m7_what_has_one_possible_value_fills_itself(desk: RuleDesk) -> No
 @pytest.mark.rule("M7")
 @pytest.mark.parametrize("name", ["environment", "impact", "contact"])
 async def test_m7_what_is_required_can_not_be_emptied_afterwards(desk: RuleDesk, name: str) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     for who in (desk.bob, desk.ada):
         with at_fault(name):
             await who.edit(number, **{name: None})
@@ -202,7 +204,7 @@ async def test_m7_what_is_required_can_not_be_emptied_afterwards(desk: RuleDesk,
 async def test_m8_images_and_documents_come_with_the_opening(desk: RuleDesk) -> None:
     contents = {f"file.{ending}": SAMPLES[ending] for ending in ("png", "pdf", "xlsx")}
     sent = [await desk.bob.upload(name, content) for name, content in contents.items()]
-    number = await opened(desk, attachments=[file["id"] for file in sent])
+    number = await opened(desk.bob, attachments=[file["id"] for file in sent])
     for who in (desk.bob, desk.ada):
         listed = await who.attachments(number)
         assert {(file["filename"], file["seq"]) for file in listed} == {(name, 1) for name in contents}
@@ -219,14 +221,14 @@ async def test_m8_a_file_is_attached_by_who_sent_it_and_once(desk: RuleDesk) -> 
     sent = (await desk.bob.upload("screen.png", SAMPLES["png"]))["id"]
     with at_fault("attachments.0"):
         await desk.carol.open(**COMPLETE, attachments=[sent])
-    await opened(desk, attachments=[sent])
+    await opened(desk.bob, attachments=[sent])
     with at_fault("attachments.0"):
-        await opened(desk, attachments=[sent])
+        await opened(desk.bob, attachments=[sent])
 
 
 @pytest.mark.rule("M9")
 async def test_m9_new_open_resolved_until_the_user_confirms(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     assert (await desk.bob.case(number))["status_label"] == "New"
     await desk.ada.comment(number, "We are looking into it")
     assert (await desk.bob.case(number))["status_label"] == "Open"
@@ -263,7 +265,7 @@ async def test_m9_closed_is_for_good(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("M10")
 async def test_m10_an_accept_closes(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     assert "accept" not in actions(await desk.bob.case(number))
     with refused("not_allowed_in_status"):
         await desk.bob.act(number, "accept")
@@ -344,7 +346,7 @@ async def test_m12_without_an_accept_nothing_is_asked(desk: RuleDesk) -> None:
 @pytest.mark.parametrize("status", ["new", "open", "awaiting_customer"])
 @pytest.mark.parametrize("words", ["We have moved to another provider", ""])
 async def test_m13_the_user_closes_a_case_that_is_being_worked_on(desk: RuleDesk, status: str, words: str) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     if status != "new":
         await desk.ada.comment(number, "Which job?", await_reply=status != "open")
     case = await desk.bob.case(number)

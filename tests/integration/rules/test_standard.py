@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from tests.client import Json, ProblemError
 from tests.clock import moment
-from tests.integration.rules.desks import ADA, BOB, CAROL, DAVE, LEO, RuleDesk
-from tests.integration.rules.kit import SECOND, SHORTLY, actions, exported, refused
+from tests.desks import ADA, BOB, CAROL, DAVE, LEO
+from tests.integration.rules.desks import RuleDesk
+from tests.integration.rules.kit import SECOND, SHORTLY, actions, exported, opened, refused
 from tests.integration.rules.live import listening
 
 PROFILE = "standard"
-
-
-async def opened(desk: RuleDesk, **fields: Any) -> int:
-    case = await desk.bob.open(subject="Posting fails", description="Error 1217", **fields)
-    return int(case["number"])
 
 
 async def resolved(desk: RuleDesk, number: int) -> Json:
@@ -29,7 +24,7 @@ async def resolved(desk: RuleDesk, number: int) -> Json:
 
 @pytest.mark.rule("standard 1")
 async def test_standard_1_a_first_staff_reply_or_an_assignment_opens_a_new_case(desk: RuleDesk) -> None:
-    replied, assigned = await opened(desk), await opened(desk)
+    replied, assigned = await opened(desk.bob), await opened(desk.bob)
     assert (await desk.bob.case(replied))["status"] == "new"
     await desk.bob.comment(replied, "It is urgent")
     assert (await desk.bob.case(replied))["status"] == "new"
@@ -40,7 +35,7 @@ async def test_standard_1_a_first_staff_reply_or_an_assignment_opens_a_new_case(
 
 @pytest.mark.rule("standard 1")
 async def test_standard_1_a_question_waits_for_the_customer_whose_reply_gives_it_back(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.ada.comment(number, "Which invoice?", await_reply=True)
     waiting = await desk.bob.case(number)
     assert (waiting["status"], waiting["status_label"]) == ("awaiting_customer", "Awaiting your reply")
@@ -52,7 +47,7 @@ async def test_standard_1_a_question_waits_for_the_customer_whose_reply_gives_it
 
 @pytest.mark.rule("standard 1")
 async def test_standard_1_the_answer_to_a_question_on_an_escalated_case_leaves_it_escalated(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.bob.act(number, "escalate", comment="Month end is today")
     await desk.ada.comment(number, "Which invoice?", await_reply=True)
     assert (await desk.bob.case(number))["status"] == "awaiting_customer"
@@ -63,7 +58,7 @@ async def test_standard_1_the_answer_to_a_question_on_an_escalated_case_leaves_i
 @pytest.mark.rule("standard 2")
 @pytest.mark.parametrize("status", ["new", "open", "awaiting_customer"])
 async def test_standard_2_any_active_case_is_escalated_with_a_comment(desk: RuleDesk, status: str) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     if status != "new":
         await desk.ada.comment(number, "Hello", await_reply=status == "awaiting_customer")
     case = await desk.bob.case(number)
@@ -78,7 +73,7 @@ async def test_standard_2_any_active_case_is_escalated_with_a_comment(desk: Rule
 
 @pytest.mark.rule("standard 2")
 async def test_standard_2_escalated_once_until_the_case_is_reopened(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.ada.act(number, "escalate", comment="The customer called")
     assert "escalate" not in actions(await desk.bob.case(number))
     for who in (desk.bob, desk.ada):
@@ -91,7 +86,7 @@ async def test_standard_2_escalated_once_until_the_case_is_reopened(desk: RuleDe
 
 @pytest.mark.rule("standard 2")
 async def test_standard_2_what_has_ended_is_not_escalated(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await resolved(desk, number)
     with refused("not_allowed_in_status"):
         await desk.bob.act(number, "escalate", comment="Now")
@@ -102,7 +97,7 @@ async def test_standard_2_what_has_ended_is_not_escalated(desk: RuleDesk) -> Non
 
 @pytest.mark.rule("standard 3")
 async def test_standard_3_staff_resolve_with_type_and_summary(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     for missing in ({"summary": "Done"}, {"resolution_type": "Provided"}, {"resolution_type": " ", "summary": "Done"}):
         with pytest.raises(ProblemError) as problem:
             await desk.ada.act(number, "resolve", **missing)
@@ -121,7 +116,7 @@ async def test_standard_3_staff_resolve_with_type_and_summary(desk: RuleDesk) ->
 
 @pytest.mark.rule("standard 3")
 async def test_standard_3_an_accept_closes_and_may_bring_the_survey(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await resolved(desk, number)
     case = await desk.bob.act(number, "accept", survey={"q1": 5, "q2": "Quick"})
     assert (case["status"], case["closed_reason"], case["survey"]) == ("closed", "accepted", {"q1": 5, "q2": "Quick"})
@@ -129,7 +124,7 @@ async def test_standard_3_an_accept_closes_and_may_bring_the_survey(desk: RuleDe
 
 @pytest.mark.rule("standard 3")
 async def test_standard_3_a_reject_needs_its_reason_and_reopens(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await resolved(desk, number)
     assert actions(await desk.bob.case(number))["reject"] == ["reason"]
     with refused("reason_required"):
@@ -141,7 +136,7 @@ async def test_standard_3_a_reject_needs_its_reason_and_reopens(desk: RuleDesk) 
 
 @pytest.mark.rule("standard 3")
 async def test_standard_3_a_comment_of_the_customers_reopens_and_one_of_staff_does_not(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await resolved(desk, number)
     await desk.ada.comment(number, "Please try again tomorrow")
     assert (await desk.bob.case(number))["status"] == "resolved"
@@ -152,7 +147,7 @@ async def test_standard_3_a_comment_of_the_customers_reopens_and_one_of_staff_do
 
 @pytest.mark.rule("standard 3")
 async def test_standard_3_silence_closes_when_three_business_days_are_over_and_not_before(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     ends_at = moment((await resolved(desk, number))["auto_close_at"])
     clock = desk.clock(number)
     await clock.move_to(ends_at - SHORTLY)
@@ -167,7 +162,7 @@ async def test_standard_3_silence_closes_when_three_business_days_are_over_and_n
 
 @pytest.mark.rule("standard 4")
 async def test_standard_4_a_closed_case_reopens_with_a_reason(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     closed = await desk.ada.act(number, "close")
     assert actions(await desk.bob.case(number))["reopen"] == ["reason"]
     with refused("reason_required"):
@@ -180,7 +175,7 @@ async def test_standard_4_a_closed_case_reopens_with_a_reason(desk: RuleDesk) ->
 @pytest.mark.rule("standard 4")
 async def test_standard_4_afterwards_it_is_sealed_and_takes_only_a_follow_up(desk: RuleDesk) -> None:
     fields = {"product": "ERP", "type": "Incident", "severity": "High", "environment": "Test", "cc": [DAVE]}
-    number = await opened(desk, internal_reference="PO 12", **fields)
+    number = await opened(desk.bob, internal_reference="PO 12", **fields)
     closed = await desk.ada.act(number, "close")
     await desk.clock(number).move_to(moment(closed["reopen_until"]) + SECOND)
     case = await desk.bob.case(number)
@@ -200,7 +195,7 @@ async def test_standard_4_afterwards_it_is_sealed_and_takes_only_a_follow_up(des
 
 @pytest.mark.rule("standard 5")
 async def test_standard_5_assigning_and_taking_off(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     assert (await desk.ada.act(number, "assign", assignee=LEO))["assignee"] == LEO
     assert (await desk.leo.act(number, "assign", assignee=None))["assignee"] is None
     assert (await desk.ada.act(number, "assign", assignee=ADA))["assignee"] == ADA
@@ -211,7 +206,7 @@ async def test_standard_5_assigning_and_taking_off(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("standard 5")
 async def test_standard_5_edited_fields_leave_their_history(desk: RuleDesk) -> None:
-    number = await opened(desk, severity="Low")
+    number = await opened(desk.bob, severity="Low")
     await desk.bob.edit(number, severity="High", product="ERP", internal_reference="PO 12")
     case = await desk.ada.edit(number, type="Incident")
     assert (case["severity"], case["product"], case["type"]) == ("High", "ERP", "Incident")
@@ -230,7 +225,7 @@ async def test_standard_5_edited_fields_leave_their_history(desk: RuleDesk) -> N
 
 @pytest.mark.rule("standard 5")
 async def test_standard_5_people_copied_in_see_the_case_and_people_taken_out_do_not(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     with pytest.raises(ProblemError, match="404"):
         await desk.dave.case(number)
     await desk.bob.edit(number, cc=[DAVE])
@@ -242,7 +237,7 @@ async def test_standard_5_people_copied_in_see_the_case_and_people_taken_out_do_
 
 @pytest.mark.rule("standard 5")
 async def test_standard_5_no_customer_ever_meets_a_note(desk: RuleDesk) -> None:
-    number = await opened(desk, cc=[DAVE])
+    number = await opened(desk.bob, cc=[DAVE])
     before = await desk.bob.case(number)
     async with listening(desk.carol) as stream:
         note = await desk.ada.comment(number, "Zanzibar is to blame", internal=True)
@@ -265,7 +260,7 @@ async def test_standard_5_no_customer_ever_meets_a_note(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("standard 5")
 async def test_standard_5_a_note_is_told_to_the_assignee_alone(desk: RuleDesk) -> None:
-    number = await opened(desk, cc=[DAVE, CAROL])
+    number = await opened(desk.bob, cc=[DAVE, CAROL])
     await desk.ada.act(number, "assign", assignee=LEO)
     note = await desk.ada.comment(number, "Zanzibar is to blame", internal=True)
     [mail] = await desk.mails_about(number, note["seq"], {LEO})

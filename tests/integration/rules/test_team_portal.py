@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.client import Caller, Json, ProblemError
-from tests.integration.rules.desks import BOB, CAROL, DAVE, LEO, RuleDesk, desk_file, eventually
-from tests.integration.rules.files import SAMPLES
-from tests.integration.rules.kit import actions, refused
+from tests.desks import BOB, CAROL, DAVE, LEO, desk_file
+from tests.integration.rules.desks import RuleDesk
+from tests.integration.rules.kit import actions, opened, refused
+from tests.samples import SAMPLES
+from tests.waiting import until
 
 PROFILE = "team-portal"
 ACCOUNTS = desk_file(PROFILE)["accounts"]
@@ -20,11 +22,6 @@ ACCOUNTS[0]["members"][2]["role"] = "admin"
 OVER = {"accounts": ACCOUNTS}
 """Dave administers the account, as Carol does."""
 WAITING_FOR_SUPPORT, WAITING_FOR_CUSTOMER, CLOSED = "Waiting for Support", "Waiting for Customer", "Closed"
-
-
-async def opened(desk: RuleDesk, **fields: Any) -> int:
-    case = await desk.bob.open(**{"subject": "Posting fails", "description": "Error 1217", **fields})
-    return int(case["number"])
 
 
 async def label(who: Caller, number: int) -> str:
@@ -37,7 +34,7 @@ async def numbers(who: Caller, **query: Any) -> list[int]:
 
 @pytest.mark.rule("T1")
 async def test_t1_a_ticket_is_visible_to_everybody_of_its_account(desk: RuleDesk) -> None:
-    number = await opened(desk, subject="Seen by all of us")
+    number = await opened(desk.bob, subject="Seen by all of us")
     for colleague in (desk.bob, desk.carol, desk.dave, desk.mia):
         assert (await colleague.case(number))["subject"] == "Seen by all of us"
         assert (await colleague.events(number))[0]["kind"] == "opened"
@@ -45,7 +42,7 @@ async def test_t1_a_ticket_is_visible_to_everybody_of_its_account(desk: RuleDesk
         async def in_the_list(who: Caller = colleague) -> bool:
             return number in await numbers(who, q="Seen by all of us")
 
-        await eventually(in_the_list, "the ticket in the list")
+        await until(in_the_list, what="the ticket in the list")
     with pytest.raises(ProblemError, match="404"):
         await desk.erin.case(number)
     assert (await desk.erin.cases(q="Seen by all of us"))["total"] == 0
@@ -67,9 +64,9 @@ async def test_t1_who_belongs_to_two_accounts_says_for_which_a_ticket_is(desk: R
 @pytest.mark.rule("T2")
 async def test_t2_the_list_filters_and_sorts(desk: RuleDesk) -> None:
     word = "Sortable"
-    first = await opened(desk, subject=f"B {word}", product="ERP", type="Incident")
-    second = await opened(desk, subject=f"C {word}", product="Analytics", type="Incident")
-    third = await opened(desk, subject=f"A {word}", product="ERP", type="Question")
+    first = await opened(desk.bob, subject=f"B {word}", product="ERP", type="Incident")
+    second = await opened(desk.bob, subject=f"C {word}", product="Analytics", type="Incident")
+    third = await opened(desk.bob, subject=f"A {word}", product="ERP", type="Question")
     await desk.ada.comment(second, "Which one?", await_reply=True)
     seq = (await desk.bob.act(third, "close"))["seq"]
 
@@ -80,7 +77,7 @@ async def test_t2_the_list_filters_and_sorts(desk: RuleDesk) -> None:
         return await ask(status=WAITING_FOR_CUSTOMER) == [second]
 
     assert third in await numbers(desk.bob, q=word, after_seq=seq)
-    await eventually(indexed, "the question in the list")
+    await until(indexed, what="the question in the list")
     assert await ask(status=WAITING_FOR_SUPPORT) == [first]
     assert await ask(status=CLOSED) == [third]
     assert set(await ask(status=[WAITING_FOR_SUPPORT, CLOSED])) == {first, third}
@@ -95,13 +92,13 @@ async def test_t2_the_list_filters_and_sorts(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("T3")
 async def test_t3_the_last_updated_comes_first(desk: RuleDesk) -> None:
-    older, newer = await opened(desk, subject="Recency"), await opened(desk, subject="Recency")
+    older, newer = await opened(desk.bob, subject="Recency"), await opened(desk.bob, subject="Recency")
 
     async def order(*expected: int) -> None:
         async def in_order() -> bool:
             return await numbers(desk.carol, q="Recency") == list(expected)
 
-        await eventually(in_order, f"the order {expected}")
+        await until(in_order, what=f"the order {expected}")
 
     await order(newer, older)
     await desk.ada.comment(older, "We are looking into it")
@@ -115,9 +112,9 @@ async def test_t3_the_last_updated_comes_first(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("T4")
 async def test_t4_the_list_is_searched(desk: RuleDesk) -> None:
-    by_subject = await opened(desk, subject="Periscope bent")
-    by_description = await opened(desk, description="The periscope is gone")
-    by_comment, other = await opened(desk), await opened(desk)
+    by_subject = await opened(desk.bob, subject="Periscope bent")
+    by_description = await opened(desk.bob, description="The periscope is gone")
+    by_comment, other = await opened(desk.bob), await opened(desk.bob)
     seq = (await desk.bob.comment(by_comment, "Looked through the periscope"))["seq"]
     found = await numbers(desk.bob, q="periscope", after_seq=seq)
     assert set(found) == {by_subject, by_description, by_comment}
@@ -129,7 +126,7 @@ async def test_t4_the_list_is_searched(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("T5")
 async def test_t5_a_ticket_is_read_given_a_reference_answered_and_closed(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     case = await desk.carol.case(number)
     assert (case["description"], case["internal_reference"]) == ("Error 1217", None)
     assert set(actions(case)) >= {"comment", "edit", "close", "attach"}
@@ -143,7 +140,7 @@ async def test_t5_a_ticket_is_read_given_a_reference_answered_and_closed(desk: R
 
 @pytest.mark.rule("T5")
 async def test_t5_a_document_is_attached(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     sent = await desk.carol.upload("contract.pdf", SAMPLES["pdf"])
     await desk.carol.act(number, "attach", attachments=[sent["id"]])
     for who in (desk.bob, desk.ada):
@@ -172,6 +169,7 @@ async def test_t6_each_listed_type_is_taken(desk: RuleDesk, ending: str) -> None
         ("program.pdf", b"MZ" + bytes(100)),
         ("picture.png", SAMPLES["pdf"]),
     ],
+    ids=lambda value: value if isinstance(value, str) else "content",
 )
 async def test_t6_any_other_type_is_refused_with_the_reason(desk: RuleDesk, filename: str, content: bytes) -> None:
     with pytest.raises(ProblemError) as problem:
@@ -194,7 +192,7 @@ async def test_t6_fifteen_mebibytes_are_taken_and_not_a_byte_more(desk: RuleDesk
 @pytest.mark.rule("T6")
 async def test_t6_what_was_typed_is_not_lost(desk: RuleDesk) -> None:
     """A refused file is refused by itself; the reply that was to bring it goes out as it was typed."""
-    number = await opened(desk)
+    number = await opened(desk.bob)
     with pytest.raises(ProblemError, match="415"):
         await desk.bob.upload("log.exe", b"MZ" + bytes(100))
     key = uuid.uuid4().hex
@@ -209,7 +207,7 @@ async def test_t6_what_was_typed_is_not_lost(desk: RuleDesk) -> None:
 async def test_t7_the_opener_and_every_administrator_of_the_account_are_mailed_when_support_replies(
     desk: RuleDesk,
 ) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     reply = await desk.ada.comment(number, "We are looking into it")
     mails = await desk.mails_about(number, reply["seq"], {BOB, CAROL, DAVE})
     assert all("We are looking into it" in mail.text for mail in mails)
@@ -218,7 +216,7 @@ async def test_t7_the_opener_and_every_administrator_of_the_account_are_mailed_w
 @pytest.mark.rule("T7")
 async def test_t7_they_are_mailed_at_any_update_but_not_at_their_own(desk: RuleDesk) -> None:
     customers = {BOB, CAROL, DAVE}
-    number = await opened(desk)
+    number = await opened(desk.bob)
     expected = {1: {CAROL, DAVE}}
 
     async def told(event: Json, *people: str) -> None:
@@ -239,7 +237,7 @@ async def test_t7_they_are_mailed_at_any_update_but_not_at_their_own(desk: RuleD
 
 @pytest.mark.rule("T8")
 async def test_t8_the_link_in_the_mail_names_that_very_reply(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.ada.comment(number, "We are looking into it")
     reply = await desk.ada.comment(number, "It was the number range")
     for mail in await desk.mails_about(number, reply["seq"], {BOB, CAROL, DAVE}):
@@ -253,7 +251,7 @@ async def test_t8_the_link_in_the_mail_names_that_very_reply(desk: RuleDesk) -> 
 
 @pytest.mark.rule("T9")
 async def test_t9_any_ticket_takes_a_reply(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     for who, before in ((desk.bob, WAITING_FOR_SUPPORT), (desk.carol, WAITING_FOR_CUSTOMER), (desk.mia, CLOSED)):
         if before == WAITING_FOR_CUSTOMER:
             await desk.ada.comment(number, "Which invoice?", await_reply=True)
@@ -268,7 +266,7 @@ async def test_t9_any_ticket_takes_a_reply(desk: RuleDesk) -> None:
 
 @pytest.mark.rule("T10")
 async def test_t10_send_keeps_a_ticket_open(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.bob.comment(number, "More about it")
     assert await label(desk.bob, number) == WAITING_FOR_SUPPORT
     await desk.ada.comment(number, "Thank you")
@@ -278,7 +276,7 @@ async def test_t10_send_keeps_a_ticket_open(desk: RuleDesk) -> None:
 @pytest.mark.rule("T10")
 @pytest.mark.parametrize("words", ["It works again", ""])
 async def test_t10_close_posts_what_was_typed_and_closes(desk: RuleDesk, words: str) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.bob.comment(number, words, close=True)
     case = await desk.carol.case(number)
     assert (case["status"], case["status_label"], case["closed_reason"]) == ("closed", CLOSED, "closed_by_customer")
@@ -288,7 +286,7 @@ async def test_t10_close_posts_what_was_typed_and_closes(desk: RuleDesk, words: 
 
 @pytest.mark.rule("T10")
 async def test_t10_what_is_closed_is_not_closed_again(desk: RuleDesk) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     await desk.bob.act(number, "close")
     assert "close" not in actions(await desk.bob.case(number))
     with refused("case_closed"):
@@ -301,7 +299,7 @@ async def test_t10_what_is_closed_is_not_closed_again(desk: RuleDesk) -> None:
 async def test_t11_a_reply_to_a_closed_ticket_waits_for_support_however_long_ago_it_closed(
     desk: RuleDesk, days: int
 ) -> None:
-    number = await opened(desk)
+    number = await opened(desk.bob)
     closed = await desk.ada.act(number, "resolve", resolution_type="Provided", summary="Range extended")
     assert (closed["status_label"], closed["sealed"], closed["reopen_until"]) == (CLOSED, False, None)
     clock = desk.clock(number)

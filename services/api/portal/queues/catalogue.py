@@ -1,0 +1,93 @@
+"""The queues that staff work off, and which cases each of them holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from services.api.callers import Caller
+from services.api.cases.filters import ME, NOBODY, ListQuery
+from shared.domain.case import ActorKind, Status
+
+_ACTIVE: Final = [status.value for status in Status if status not in (Status.RESOLVED, Status.CLOSED)]
+_WORKING: Final = [status.value for status in Status if status is not Status.CLOSED]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Queue:
+    """A list of cases that somebody works off from the top.
+
+    Args:
+        name: in its address.
+        label: what it is called.
+        about: which cases are in it, as a sentence.
+        when_empty: what is said when there is none.
+        icon: one of ``icons.txt``.
+        key: that leads there after ``g``.
+        filters: of ``GET /cases``.
+        sort: its order; the first is the next to be worked on.
+    """
+
+    name: str
+    label: str
+    about: str
+    when_empty: str
+    icon: str
+    key: str
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    sort: str = "updated_at"
+
+    def query(self, least_filters: Mapping[str, list[str]], page: int = 1, page_size: int = 25) -> ListQuery:
+        """The queue as a list of cases.
+
+        Args:
+            least_filters: what the desk's lists have to name.
+            page: from 1.
+            page_size: up to 100.
+        """
+        asked = {**least_filters, **self.filters, "sort": self.sort, "page": page, "page_size": page_size}
+        return ListQuery.model_validate(asked)
+
+
+QUEUES: Final[tuple[Queue, ...]] = (
+    Queue(
+        name="mine",
+        label="Mine",
+        about="Everything that is assigned to you and not closed, what has been quiet longest first.",
+        when_empty="No case is assigned to you.",
+        icon="user-check",
+        key="m",
+        filters={"assignee": [ME], "status": _WORKING},
+    ),
+    Queue(
+        name="unassigned",
+        label="Unassigned",
+        about="Cases that nobody has taken on yet, the oldest first.",
+        when_empty="Every case has somebody who sees to it.",
+        icon="inbox",
+        key="u",
+        filters={"assignee": [NOBODY], "status": _ACTIVE},
+        sort="created_at",
+    ),
+    Queue(
+        name="awaiting-me",
+        label="Awaiting me",
+        about="Your cases in which the next step is the desk's, what has been quiet longest first.",
+        when_empty="Nobody is waiting for you.",
+        icon="hourglass",
+        key="a",
+        filters={"awaiting": "me"},
+    ),
+)
+"""In the order of the side bar."""
+
+
+def queues_for(caller: Caller | None) -> tuple[Queue, ...]:
+    """The queues that somebody has: staff only."""
+    return QUEUES if caller is not None and caller.kind is ActorKind.STAFF else ()
+
+
+def find_queue(caller: Caller, name: str) -> Queue | None:
+    """The queue of that name, if the caller has it."""
+    return next((queue for queue in queues_for(caller) if queue.name == name), None)

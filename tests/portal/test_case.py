@@ -1,0 +1,318 @@
+"""A case's page on each of the six desks: what one sees, what one may do, and how long."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import expect
+
+from tests.clock import moment
+from tests.portal.browsing import Portal, Size
+from tests.portal.casts import (
+    APPCENTRAL,
+    CASTS,
+    CONNECT,
+    HELP_CENTRE,
+    MSP,
+    STANDARD,
+    TEAM,
+    Cast,
+    confirm,
+    expect_actions,
+    fact,
+    head,
+    opened,
+    staged,
+    status,
+)
+
+BOTH = pytest.mark.parametrize("size", ["wide", "narrow"])
+DATE_TIME_LEFT = r"\w{3}, \d{1,2} \w{3,4} \d{4}, \d\d:\d\d \(\d+ days left\)"
+
+
+def read_as(instant: datetime) -> str:
+    """A date and time as the pages show them to somebody in London."""
+    from zoneinfo import ZoneInfo
+
+    return f"{instant.astimezone(ZoneInfo('Europe/London')):%-d %b %Y, %H:%M}"
+
+
+@BOTH
+async def test_connect(portal: Portal, size: Size) -> None:
+    """desk-rules C1 to C4, C15, C16, C17, C19, C20."""
+    copied = "lee@harbour.example"
+    async with staged(portal, CONNECT, "Labels come out blank", cc=[copied]) as case:
+        window = await case.seen_by(CONNECT.customer, "details", size=size)
+        page = window.page
+        await expect(page.get_by_role("heading", level=1)).to_have_text(case.subject)
+        await expect(status(page)).to_have_text("Unassigned")
+        await expect(head(page)).to_contain_text("High")
+        await expect(head(page)).to_contain_text(f"Created {datetime.now(UTC):%a}")
+        await expect(page.locator(".tabs a")).to_have_text(["Details", "Attachments", "Activity"])
+        await expect(page.locator(".case-main em")).to_have_text("last month")
+        await expect(fact(page, "Account")).to_have_text("Harbour Foods Inc.")
+        await expect(fact(page, "Contact")).to_contain_text("Mia Torres")
+        await expect(fact(page, "Contact")).to_contain_text(CONNECT.customer)
+        await expect(fact(page, "Contact")).to_contain_text("+1 212 555 0143")
+        await expect(fact(page, "Copied")).to_contain_text("Lee Abrams")
+        await expect(fact(page, "Closed")).to_have_count(0)
+        await expect_actions(page, "Escalate", "Request close")
+
+        dialog = await opened(page, "Escalate")
+        await expect(confirm(dialog, "Escalate")).to_be_disabled()
+        await dialog.get_by_label("Comment").fill("  ")
+        await expect(confirm(dialog, "Escalate")).to_be_disabled()
+        await dialog.get_by_label("Comment").fill("Trucks are waiting.")
+        await confirm(dialog, "Escalate").click()
+        await expect(status(page)).to_have_text("Escalated")
+        await expect_actions(page, "Request close")
+
+        await confirm(await opened(page, "Request close"), "Request close").click()
+        await expect_actions(page)
+        await expect(status(page)).to_have_text("Escalated")
+
+        agent = (await case.seen_by(CONNECT.agent, size=size)).page
+        await expect(head(agent)).to_contain_text("Closing was requested on")
+        dialog = await opened(agent, "Resolve")
+        await dialog.get_by_label("Resolution type").fill("referred")
+        await expect(confirm(dialog, "Resolve")).to_be_disabled()
+        await dialog.get_by_label("Root cause").fill("Power saving.")
+        await dialog.get_by_label("Summary").fill("Told their maker.")
+        await confirm(dialog, "Resolve").click()
+        await expect(status(agent)).to_have_text("Closed")
+
+        # The customer's page follows without being loaded again.
+        await expect(status(page)).to_have_text("Closed")
+        await expect(page.locator(".case-main")).to_contain_text("Told their maker.")
+        await expect(page.locator(".case-main")).to_contain_text("Referred")
+        await expect(page.locator(".case-main")).to_contain_text("Power saving.")
+        await expect(fact(page, "Closed")).to_contain_text("It was resolved")
+        await expect(head(page)).to_contain_text(re.compile("Can be reopened until " + DATE_TIME_LEFT))
+        await expect_actions(page, "Reopen")
+        dialog = await opened(page, "Reopen")
+        await expect(confirm(dialog, "Reopen")).to_be_disabled()
+        await dialog.get_by_label("Explanation").fill("It came back.")
+        await confirm(dialog, "Reopen").click()
+        await expect(status(page)).to_have_text("In Progress")
+
+
+async def test_connect_after_the_window(portal: Portal) -> None:
+    """desk-rules C18: refused with the date on which the window ended, also to whoever had the dialog open already."""
+    async with staged(portal, CONNECT, "Scanner sleeps") as case:
+        until = moment((await case.resolved())["reopen_until"])
+        page = (await case.seen_by(CONNECT.customer)).page
+        await expect(head(page)).to_contain_text(f"Can be reopened until {until.astimezone(UTC):%a}"[:22])
+        dialog = await opened(page, "Reopen")
+        await dialog.get_by_label("Explanation").fill("It sleeps again.")
+        await case.clock().move_to(until + timedelta(minutes=1))
+        await expect(head(page)).to_contain_text(
+            re.compile(rf"Closed for good: the time for reopening it ended on \w+, {re.escape(read_as(until))}")
+        )
+        await expect_actions(page)
+        await confirm(dialog, "Reopen").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("the time for it ended on")
+        await expect(dialog.get_by_label("Explanation")).to_have_value("It sleeps again.")
+
+
+@BOTH
+async def test_appcentral(portal: Portal, size: Size) -> None:
+    """desk-rules A10 to A14."""
+    async with staged(portal, APPCENTRAL, "Lock does not wait") as case:
+        page = (await case.seen_by(APPCENTRAL.customer, "details", size=size)).page
+        await expect(status(page)).to_have_text("Unassigned")
+        await expect_actions(page, "Escalate", "Request close")
+        dialog = await opened(page, "Escalate")
+        await dialog.get_by_label("Comment").fill("All lifts stand.")
+        await confirm(dialog, "Escalate").click()
+        await expect(status(page)).to_have_text("Escalated")
+        await expect_actions(page, "Request close")
+        dialog = await opened(page, "Request close")
+        await expect(dialog).to_contain_text("The status does not change.")
+        await dialog.get_by_label("Comment (optional)").fill("We found it ourselves.")
+        await confirm(dialog, "Request close").click()
+        await expect(head(page)).to_contain_text("Closing was requested")
+        await case.resolved()
+        dialog = await opened(page, "Reopen")
+        await expect(confirm(dialog, "Reopen")).to_be_disabled()
+        await dialog.get_by_label("Explanation").fill("Not this one.")
+        await confirm(dialog, "Reopen").click()
+        await expect(status(page)).to_have_text("In Progress")
+        await expect_actions(page, "Escalate", "Request close")
+
+
+@BOTH
+async def test_help_centre(portal: Portal, size: Size) -> None:
+    """desk-rules H7 to H11."""
+    async with staged(portal, HELP_CENTRE, "Notes are gone") as case:
+        page = (await case.seen_by(HELP_CENTRE.customer, size=size)).page
+        await expect(status(page)).to_have_text("Open")
+        await expect_actions(page, "Mark as solved")
+        dialog = await opened(page, "Mark as solved")
+        await dialog.get_by_label("Comment (optional)").fill("Found them.")
+        await confirm(dialog, "Mark as solved").click()
+        await expect(status(page)).to_have_text("Solved")
+        await expect(head(page)).to_contain_text(re.compile("Closes by itself on " + DATE_TIME_LEFT))
+        await case.customer.comment(case.number, "Gone again")
+        await expect(status(page)).to_have_text("Open")
+        await confirm(await opened(page, "Mark as solved"), "Mark as solved").click()
+        await expect(status(page)).to_have_text("Solved")
+        ends = moment((await case.customer.case(case.number))["auto_close_at"])
+        await case.clock().move_to(ends + timedelta(minutes=1))
+        await expect(status(page)).to_have_text("Closed")
+        await expect(head(page)).to_contain_text("Closed for good")
+        await expect_actions(page)
+        link = page.locator(".case-foot").get_by_role("link", name="open a follow-up case")
+        await expect(link).to_have_attribute("href", f"/desks/help-centre/cases/new?follow_up_of={case.number}")
+        follow_up = await case.customer.send("POST", f"/cases/{case.number}/follow-up", {"description": "Once more"})
+        await expect(fact(page, "Followed by")).to_have_text(follow_up["key"])
+        await page.goto(f"{portal.base}/desks/help-centre/cases/{follow_up['number']}?tab=details")
+        await expect(fact(page, "Follows")).to_have_text(f"HELP-{case.number}")
+
+
+@BOTH
+async def test_msp_portal(portal: Portal, size: Size) -> None:
+    """desk-rules M2, M4 to M6, M9 to M13."""
+    async with staged(portal, MSP, "Key expires at noon") as case:
+        page = (await case.seen_by(MSP.customer, "details", size=size)).page
+        await expect(status(page)).to_have_text("New")
+        for label, value in (("Environment", "Clinic North"), ("Impact", "High"), ("Reported by", "Zoe Martin")):
+            await expect(fact(page, label)).to_contain_text(value)
+        await expect_actions(page, "Close")
+        await case.resolved()
+        await expect_actions(page, "Accept", "Reject")
+        dialog = await opened(page, "Reject")
+        await expect(confirm(dialog, "Reject")).to_be_disabled()
+        await dialog.get_by_label("Reason").fill("It expired today.")
+        await confirm(dialog, "Reject").click()
+        await expect(status(page)).to_have_text("Open")
+
+        await case.resolved()
+        dialog = await opened(page, "Accept")
+        await expect(confirm(dialog, "Accept")).to_be_enabled()
+        await dialog.get_by_text("Very").or_(dialog.get_by_label("5")).first.click()
+        await expect(confirm(dialog, "Accept")).to_be_disabled()  # both questions or none
+        await dialog.get_by_label("What went well, what could be better?").fill("Quick.")
+        await confirm(dialog, "Accept").click()
+        await expect(status(page)).to_have_text("Closed")
+        await expect(page.locator(".case-main")).to_contain_text("5 of 5")
+        await expect_actions(page)
+
+
+async def test_msp_portal_survey_is_left_out_and_answered_later(portal: Portal) -> None:
+    """desk-rules M10, M12."""
+    async with staged(portal, MSP, "Backup is late") as case:
+        await case.resolved()
+        page = (await case.seen_by(MSP.customer)).page
+        await confirm(await opened(page, "Accept"), "Accept").click()
+        await expect(status(page)).to_have_text("Closed")
+        dialog = await opened(page, "Answer two questions")
+        await expect(confirm(dialog, "Answer two questions")).to_be_disabled()
+        await dialog.get_by_role("radio", name="4").check()
+        await dialog.get_by_label("What went well, what could be better?").fill("The report.")
+        await confirm(dialog, "Answer two questions").click()
+        await expect_actions(page)
+
+
+async def test_msp_portal_closing_what_is_worked_on(portal: Portal) -> None:
+    """desk-rules M9, M13: for good."""
+    async with staged(portal, MSP, "No longer needed") as case:
+        page = (await case.seen_by(MSP.customer, size="narrow")).page
+        dialog = await opened(page, "Close")
+        await expect(dialog).to_contain_text("It can't be reopened")
+        await confirm(dialog, "Close").click()
+        await expect(status(page)).to_have_text("Closed")
+        await expect_actions(page)
+
+
+@BOTH
+async def test_team_portal(portal: Portal, size: Size) -> None:
+    """desk-rules T5, T9 to T11."""
+    async with staged(portal, TEAM, "Position jumps in tunnels") as case:
+        page = (await case.seen_by(TEAM.customer, "details", size=size)).page
+        await expect(status(page)).to_have_text("Waiting for Support")
+        await page.get_by_role("link", name="Change internal reference").click()
+        await page.get_by_label("Internal reference").fill("PF-77")
+        await page.keyboard.press("Enter")
+        await expect(fact(page, "Internal reference")).to_contain_text("PF-77")
+        await expect(page.get_by_role("link", name="Change internal reference")).to_be_focused()
+        dialog = await opened(page, "Close")
+        await dialog.get_by_label("Comment (optional)").fill("Thank you.")
+        await confirm(dialog, "Close").click()
+        await expect(status(page)).to_have_text("Closed")
+        await expect(head(page)).to_contain_text("A reply opens it again.")
+        await case.clock().move_to(datetime.now(UTC) + timedelta(days=400))
+        await case.customer.comment(case.number, "Once more")
+        await expect(status(page)).to_have_text("Waiting for Support")
+
+
+@BOTH
+async def test_team_portal_link_of_a_mail(portal: Portal, size: Size) -> None:
+    """desk-rules T8: once logged in, the link leads to that very reply."""
+    async with staged(portal, TEAM, "Which port?") as case:
+        for word in ("first", "second", "third"):
+            reply = await case.agent.comment(case.number, f"The {word} answer")
+        window = await portal.window(size=size)
+        await window.page.goto(f"{portal.base}{case.path}#event-{reply['seq']}")
+        await window.page.get_by_label("Mail address").fill(TEAM.customer)
+        await window.page.get_by_label("Password").fill("casebound-demo")
+        await window.page.keyboard.press("Enter")
+        await expect(window.page).to_have_url(f"{portal.base}{case.path}#event-{reply['seq']}")
+        event = window.page.locator(f"#event-{reply['seq']}")
+        await expect(event).to_contain_text("The third answer")
+        await expect(event).to_be_in_viewport()
+
+
+@BOTH
+async def test_standard(portal: Portal, size: Size) -> None:
+    """desk-rules standard 2 to 5."""
+    async with staged(portal, STANDARD, "Fees are doubled") as case:
+        page = (await case.seen_by(STANDARD.customer, "details", size=size)).page
+        agent = (await case.seen_by(STANDARD.agent, "details", size=size)).page
+        await expect_actions(page, "Escalate")
+        await expect_actions(agent, "Take", "Resolve", "Escalate", "Assign", "Close")
+        await agent.get_by_role("button", name="Take", exact=True).click()
+        await expect(fact(agent, "Assignee")).to_contain_text("Ada Okafor")
+        await expect(status(page)).to_have_text("Open")
+        dialog = await opened(agent, "Assign")
+        await dialog.get_by_label("Search").fill("brandt")
+        await expect(dialog.get_by_role("radio")).to_have_count(4)
+        await expect(dialog.locator(".person-choice:visible")).to_have_count(1)
+        await agent.keyboard.press("Enter")
+        await confirm(dialog, "Assign").click()
+        await expect(fact(agent, "Assignee")).to_contain_text("Tom Brandt")
+        dialog = await opened(agent, "Assign")
+        await dialog.get_by_role("radio", name="Nobody").check()
+        await confirm(dialog, "Assign").click()
+        await expect(fact(agent, "Assignee")).to_contain_text("Nobody")
+
+        await agent.get_by_role("link", name="Change severity").click()
+        await agent.get_by_label("Severity").select_option("Low")
+        await agent.get_by_role("button", name="Save").click()
+        await expect(head(page)).to_contain_text("Low")
+
+        ends = moment((await case.resolved())["auto_close_at"])
+        await expect(head(page)).to_contain_text(re.compile("Closes by itself on " + DATE_TIME_LEFT))
+        await expect(head(page)).to_contain_text("Accept or reject the resolution.")
+        clock = case.clock()
+        await clock.move_to(ends + timedelta(minutes=1))
+        await expect(status(page)).to_have_text("Closed")
+        await expect_actions(page, "Reopen")
+        until = moment((await case.customer.case(case.number))["reopen_until"])
+        await clock.move_to(until + timedelta(minutes=1))
+        await expect(head(page)).to_contain_text(read_as(until))
+        await expect(page.get_by_role("link", name="open a follow-up case")).to_be_visible()
+
+
+@pytest.mark.parametrize("cast", CASTS, ids=lambda cast: str(cast.desk))
+async def test_buttons_are_what_the_case_says_may_be_done(portal: Portal, cast: Cast) -> None:
+    """Whoever looks finds exactly the actions that the REST route names for them."""
+    elsewhere = {"comment", "note", "ask", "edit", "attach", "remove-attachment", "follow-up"}
+    async with staged(portal, cast, "What may I do?") as case:
+        for person, email in ((case.agent, cast.agent), (case.customer, cast.customer)):
+            window = await case.seen_by(email)
+            named = {action["name"] for action in (await person.case(case.number))["actions"]} - elsewhere
+            shown = window.page.get_by_role("group", name="Actions").locator("form")
+            addresses = [str(await form.get_attribute("action")) for form in await shown.all()]
+            assert {address.rsplit("/", 1)[1] for address in addresses} == named

@@ -1,0 +1,452 @@
+"""The list of cases in a browser: search, filters, order, pages, keys, files, unread marks, live changes."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from playwright.async_api import Page, Request, expect
+
+from shared.tokens import issue
+from tests.portal.browsing import Colours, Portal, Size, Window
+
+BOB, CAROL, ADA, TOM = "bob@acme.example", "carol@acme.example", "ada@lumen.example", "tom@lumen.example"
+ARJUN, MIA = "arjun@appcentral.example", "mia@harbour.example"
+CASES = "/desks/standard/cases"
+
+
+def rows(window: Window) -> Any:
+    return window.page.locator("#rows > tr")
+
+
+async def query_of(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+async def subjects(window: Window) -> list[str]:
+    return [text.strip() for text in await window.page.locator("#rows .subject").all_inner_texts()]
+
+
+async def choose(window: Window, box: str, option: str) -> None:
+    """Choose a value of a filter, as people do: open it, tick it, close it."""
+    menu = window.page.locator(f"#choice-{box}")
+    await menu.locator("summary").click()
+    await menu.get_by_label(re.compile(f"^{re.escape(option)}")).click()
+    await window.page.keyboard.press("Escape")
+
+
+async def call(portal: Portal, who: str, desk: str, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Have somebody do something over the REST routes."""
+    token = issue(portal.stack.settings, who, desk, timedelta(minutes=10))
+    async with httpx.AsyncClient(base_url=f"{portal.base}/api/v1/desks/{desk}", timeout=20) as client:
+        answer = await client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+    assert answer.is_success, answer.text
+    return dict(answer.json())
+
+
+async def open_case(portal: Portal, subject: str, who: str = BOB, desk: str = "standard") -> int:
+    form = {"subject": subject, "description": "Found while testing.", "product": "Ledger", "type": "Question"}
+    return int((await call(portal, who, desk, "POST", "/cases", form | {"severity": "Low"}))["number"])
+
+
+def word() -> str:
+    return f"word{uuid.uuid4().hex[:10]}"
+
+
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+async def test_the_list_narrows_as_one_types(portal: Portal, size: Size) -> None:
+    """desk-rules C10, H3, T4"""
+    window = await portal.window(ADA, CASES, size=size)
+    await window.page.get_by_role("searchbox", name="Search").press_sequentially("payroll run")
+    await expect(rows(window)).to_have_count(1)
+    await expect(rows(window)).to_contain_text("Payroll run stops at employee 1042")
+    await expect(window.page.locator("#total")).to_have_text("1 case")
+    assert await query_of(window.page) == {"q": ["payroll run"]}
+    await expect(window.page.get_by_role("searchbox", name="Search")).to_be_focused()
+
+
+async def test_an_older_answer_never_overtakes_a_newer_one(portal: Portal) -> None:
+    """desk-rules C10"""
+    window = await portal.window(ADA, CASES)
+    held: list[Any] = []
+
+    async def hold(route: Any, request: Request) -> None:
+        if parse_qs(urlsplit(request.url).query).get("q") == ["pay"]:
+            held.append(route)
+        else:
+            await route.continue_()
+
+    await window.page.route("**/desks/standard/cases?*", hold)
+    search = window.page.get_by_role("searchbox", name="Search")
+    async with window.page.expect_request(lambda request: "q=pay" in request.url):
+        await search.fill("pay")
+    await search.fill("warehouse")
+    await expect(rows(window)).to_have_count(1)
+    for route in held:
+        await route.continue_()
+    await window.settled()
+    await expect(rows(window)).to_contain_text("Export to our data warehouse")
+
+
+async def test_filters_act_at_once_with_the_desks_words_and_counts(portal: Portal) -> None:
+    """desk-rules C12, T2, H2"""
+    window = await portal.window(ADA, CASES)
+    menu = window.page.locator("#choice-status")
+    await menu.locator("summary").click()
+    waiting = menu.locator("label", has_text="Awaiting your reply")
+    count = int(re.findall(r"\d+", await waiting.inner_text())[0])
+    assert count > 0
+    await waiting.click()
+    await expect(window.page.locator("#total")).to_have_text(f"{count} case" if count == 1 else f"{count} cases")
+    await expect(menu.locator("summary")).to_contain_text("Awaiting your reply")
+    await expect(menu).to_have_attribute("open", "")
+    assert await query_of(window.page) == {"status": ["Awaiting your reply"]}
+    await window.page.keyboard.press("Escape")
+    await choose(window, "severity", "Low")
+    assert await query_of(window.page) == {"status": ["Awaiting your reply"], "severity": ["Low"]}
+
+
+async def test_search_and_filters_combine(portal: Portal) -> None:
+    """desk-rules A16"""
+    window = await portal.window(ADA, f"{CASES}?product=Payroll")
+    everything = await rows(window).count()
+    await window.page.get_by_role("searchbox", name="Search").fill("german")
+    await expect(rows(window)).to_have_count(1)
+    assert everything > 1
+    assert await query_of(window.page) == {"product": ["Payroll"], "q": ["german"]}
+
+
+async def test_a_required_filter_is_marked_and_asked_for_first(portal: Portal) -> None:
+    """desk-rules A15"""
+    window = await portal.window(ARJUN, "/desks/appcentral/cases")
+    await expect(window.page.locator("#choice-product summary")).to_contain_text("required")
+    await expect(window.page.get_by_role("heading", name="Choose a product first")).to_be_visible()
+    await expect(window.page.locator("#rows")).to_have_count(0)
+    await window.check_access()
+    await window.page.get_by_role("link", name="Scheduling").click()
+    await expect(rows(window).first).to_be_visible()
+    assert await query_of(window.page) == {"product": ["Scheduling"]}
+    for text in await window.page.locator("#rows .about").all_inner_texts():
+        assert "Scheduling" in text
+
+
+async def test_the_last_updated_comes_first_and_headings_sort(portal: Portal) -> None:
+    """desk-rules T2, T3"""
+    window = await portal.window(ADA, CASES)
+    times = await window.page.locator("#rows time").evaluate_all("all => all.map((each) => each.dateTime)")
+    assert times == sorted(times, reverse=True)
+    await expect(window.page.get_by_role("columnheader", name="Updated")).to_have_attribute("aria-sort", "descending")
+    await window.page.get_by_role("link", name="Subject", exact=True).click()
+    await expect(window.page.get_by_role("columnheader", name="Subject")).to_have_attribute("aria-sort", "ascending")
+    shown = await subjects(window)
+    assert shown == sorted(shown, key=str.casefold)
+    await window.page.get_by_role("link", name="Subject", exact=True).click()
+    await expect(window.page.get_by_role("columnheader", name="Subject")).to_have_attribute("aria-sort", "descending")
+    await expect(window.page.get_by_label("Sort by")).to_have_value("-subject")
+
+
+async def test_pages_of_25_with_arrows_and_the_exact_total(portal: Portal) -> None:
+    """desk-rules C13, A18"""
+    mark = word()
+    for number in range(27):
+        await open_case(portal, f"{mark} {number}")
+    window = await portal.window(BOB, CASES)
+    await window.page.get_by_role("searchbox", name="Search").fill(mark)
+    await expect(window.page.locator("#total")).to_have_text("27 cases")
+    await expect(rows(window)).to_have_count(25)
+    left = await window.page.locator("#total").bounding_box()
+    table = await window.page.locator("table.cases").bounding_box()
+    assert left
+    assert table
+    assert abs(left["x"] - table["x"]) < 5
+    assert left["y"] > table["y"] + table["height"]
+    await window.page.get_by_role("link", name="Next page").click()
+    await expect(rows(window)).to_have_count(2)
+    assert (await query_of(window.page))["page"] == ["2"]
+    await window.page.get_by_role("link", name="Previous page").click()
+    await expect(rows(window)).to_have_count(25)
+    await window.go(f"{CASES}?q={mark}&page=77")
+    await expect(rows(window)).to_have_count(2)
+
+
+async def test_the_back_button_leads_through_what_one_looked_at(portal: Portal) -> None:
+    window = await portal.window(ADA, CASES)
+    everything = await rows(window).count()
+    await choose(window, "product", "Payroll")
+    await expect(rows(window)).not_to_have_count(everything)
+    payroll = await rows(window).count()
+    await window.page.get_by_role("searchbox", name="Search").press_sequentially("german")
+    await expect(rows(window)).to_have_count(1)
+    await window.page.go_back()
+    await expect(rows(window)).to_have_count(payroll)
+    await expect(window.page.get_by_role("searchbox", name="Search")).to_have_value("")
+    await window.page.go_back()
+    await expect(rows(window)).to_have_count(everything)
+    await expect(window.page.locator("#choice-product summary")).not_to_contain_text("Payroll")
+    await window.page.get_by_role("searchbox", name="Search").press_sequentially("1042")
+    await expect(rows(window)).to_have_count(1)
+
+
+@pytest.mark.parametrize("how", ["number", "subject", "icon", "row", "keys"])
+async def test_a_case_opens_in_every_way(portal: Portal, how: str) -> None:
+    """desk-rules C11, A9, H4"""
+    window = await portal.window(BOB, f"{CASES}?q=1042")
+    row = rows(window).first
+    match how:
+        case "number":
+            await row.locator(".number").click()
+        case "subject":
+            await row.locator(".subject").click()
+        case "icon":
+            await row.get_by_role("link", name="Open LUM-7").click()
+        case "row":
+            await row.locator(".cell-status").dblclick()
+        case "keys":
+            await window.page.keyboard.press("j")
+            await window.page.keyboard.press("Enter")
+    await expect(window.page).to_have_url(re.compile(r"/desks/standard/cases/7$"))
+
+
+async def test_the_keys_move_tick_and_search(portal: Portal) -> None:
+    window = await portal.window(ADA, CASES)
+    await window.page.keyboard.press("j")
+    await window.page.keyboard.press("j")
+    await expect(rows(window).nth(1).locator(".subject")).to_be_focused()
+    await window.page.keyboard.press("x")
+    await expect(rows(window).nth(1).get_by_role("checkbox")).to_be_checked()
+    await expect(window.page.get_by_text("1 case ticked")).to_be_visible()
+    await window.page.keyboard.press("k")
+    await expect(rows(window).nth(0).locator(".subject")).to_be_focused()
+    await window.page.keyboard.press("/")
+    await expect(window.page.get_by_role("searchbox", name="Search")).to_be_focused()
+    await window.page.keyboard.press("ArrowDown")
+    await expect(rows(window).nth(0).locator(".subject")).to_be_focused()
+    await window.page.keyboard.press("?")
+    await expect(window.page.get_by_role("dialog", name="Keys")).to_contain_text("Next case")
+
+
+async def test_an_export_is_exactly_this_list(portal: Portal) -> None:
+    """desk-rules C14, A17"""
+    window = await portal.window(ADA, f"{CASES}?product=Payroll&sort=subject")
+    shown = await subjects(window)
+    async with window.page.expect_download() as waiting:
+        await window.page.get_by_role("link", name="CSV").click()
+    download = await waiting.value
+    text = (await download.path()).read_text("utf-8-sig")
+    assert download.suggested_filename.endswith(".csv")
+    assert [line for line in text.splitlines()[1:] if line]
+    positions = [text.index(subject) for subject in shown]
+    assert positions == sorted(positions)
+    assert "Dashboard of cash flow" not in text
+    href = await window.page.get_by_role("link", name="XLSX").get_attribute("href")
+    assert href
+    assert "product=Payroll" in href
+    assert "format=xlsx" in href
+
+
+async def test_a_filter_is_saved_used_renamed_and_deleted(portal: Portal) -> None:
+    window, name = await portal.window(TOM, CASES), word()
+    await choose(window, "severity", "High")
+    await window.page.get_by_role("link", name="Save this list").click()
+    await window.page.get_by_label("Name").first.fill(name)
+    await window.page.get_by_role("button", name="Save").click()
+    await expect(window.page.get_by_text(f"«{name}» is saved.")).to_be_visible()
+    assert await query_of(window.page) == {"severity": ["High"]}
+    await window.go(CASES)
+    await window.page.get_by_role("link", name=name).click()
+    await expect(window.page.locator("#choice-severity summary")).to_contain_text("High")
+    await expect(window.page.get_by_role("link", name=name)).to_have_attribute("aria-current", "true")
+    await window.page.get_by_role("link", name="Save this list").click()
+    await window.page.get_by_label("Name").first.fill(name)
+    await window.page.get_by_role("button", name="Save").click()
+    await expect(window.page.get_by_role("alert")).to_contain_text("already")
+    await expect(window.page.get_by_label("Name").first).to_have_value(name)
+    await window.check_access()
+    await window.go(f"{CASES}/lists")
+    row = window.page.get_by_role("listitem").filter(has=window.page.locator(f"input[value={name}]"))
+    await row.get_by_label("Name").fill(f"{name} again")
+    await row.get_by_role("button", name="Rename").click()
+    await expect(window.page.locator(f"input[value='{name} again']")).to_be_visible()
+    row = window.page.get_by_role("listitem").filter(has=window.page.locator(f"input[value='{name} again']"))
+    await row.get_by_role("button", name="Delete").click()
+    await expect(window.page.locator(f"input[value='{name} again']")).to_have_count(0)
+
+
+async def test_what_the_address_says_wrongly_is_said_and_left_out(portal: Portal) -> None:
+    window = await portal.window(
+        ADA, f"{CASES}?product=Payroll&product=Nonsense&status=Lost&sort=colour&page=many&colour=red&severity=%00"
+    )
+    left_out = window.page.locator("#list > .notice")
+    for said in ("«Nonsense»", "«Lost»", "«colour»", "page"):
+        await expect(left_out.filter(has_text=said).first).to_be_visible()
+    await expect(window.page.locator("#choice-product summary")).to_contain_text("Payroll")
+    await expect(rows(window).first).to_be_visible()
+    await window.check_access()
+
+
+async def test_nothing_found_says_what_to_do(portal: Portal) -> None:
+    window = await portal.window(BOB, f"{CASES}?product=Payroll")
+    await window.page.get_by_role("searchbox", name="Search").fill(word())
+    await expect(window.page.get_by_role("heading", name="No case matches")).to_be_visible()
+    await expect(window.page.get_by_text("0 cases")).to_be_visible()
+    await window.check_access()
+    await window.page.get_by_role("link", name="Clear the filters").click()
+    await expect(rows(window).first).to_be_visible()
+    assert not await query_of(window.page)
+    await expect(window.page.get_by_role("searchbox", name="Search")).to_have_value("")
+
+
+async def test_who_sees_which_columns_and_choices(portal: Portal) -> None:
+    """desk-rules H1, T1"""
+    staff = await portal.window(ADA, CASES)
+    await expect(staff.page.get_by_role("columnheader", name="Assignee")).to_be_visible()
+    await expect(staff.page.locator("#choice-account")).to_be_visible()
+    member = await portal.window(BOB, CASES)
+    await expect(member.page.locator("#choice-assignee, #choice-account")).to_have_count(0)
+    await expect(member.page.get_by_role("columnheader", name="Reported by")).to_have_count(0)
+    admin = await portal.window(CAROL, CASES)
+    await expect(admin.page.get_by_role("columnheader", name="Reported by")).to_be_visible()
+    everything = await admin.page.locator("#total").inner_text()
+    await admin.page.get_by_text("Mine", exact=True).click()
+    await expect(admin.page.locator("#total")).not_to_have_text(everything)
+    assert await query_of(admin.page) == {"mine": ["true"]}
+    own = await portal.window("anais@montaigne.example", "/desks/help-centre/cases")
+    await expect(own.page.get_by_role("heading", level=1)).to_have_text("My cases")
+    await own.page.locator("#choice-status summary").click()
+    labels = await own.page.locator("#choice-status label .grow").all_inner_texts()
+    assert labels == ["Open", "Awaiting your reply", "Solved"]
+
+
+async def test_shortcuts_to_the_desks_contacts(portal: Portal) -> None:
+    """desk-rules T12"""
+    window = await portal.window("kari@polar.example", "/desks/team-portal/cases")
+    for label, address in (("Sales", "sales@fjord.example"), ("Billing", "billing@fjord.example")):
+        link = window.page.get_by_label("Contacts of the desk").get_by_role("link", name=label)
+        await expect(link).to_have_attribute("href", f"mailto:{address}")
+
+
+async def test_news_is_marked_until_it_has_been_read(portal: Portal) -> None:
+    mark = word()
+    number = await open_case(portal, f"Unread {mark}")
+    bob = await portal.window(BOB, f"{CASES}?q={mark}")
+    row = bob.page.locator(f"#row-{number}")
+    await expect(row).to_be_visible()
+    await expect(row).not_to_have_class(re.compile("unread"))
+    ada = await portal.window(ADA, f"{CASES}?q={mark}")
+    await expect(ada.page.locator(f"#row-{number}")).to_have_class("unread")
+
+    # What customers may not know of is no news to them either (desk-rules standard 5).
+    await call(portal, ADA, "standard", "POST", f"/cases/{number}/comments", {"body": "Odd.", "internal": True})
+    await bob.go(f"{CASES}?q={mark}")
+    await expect(row).not_to_have_class(re.compile("unread"))
+
+    await call(portal, ADA, "standard", "POST", f"/cases/{number}/comments", {"body": "Looking."})
+    await expect(row).to_have_class("unread")
+    await row.get_by_role("checkbox").check()
+    await bob.page.get_by_role("button", name="Mark as read").click()
+    await expect(bob.page.get_by_text("1 case marked as read.")).to_be_visible()
+    await expect(row).not_to_have_class(re.compile("unread"))
+    await ada.go(f"{CASES}?q={mark}")
+    await expect(ada.page.locator(f"#row-{number}")).not_to_have_class(re.compile("unread"))
+
+    await call(portal, ADA, "standard", "POST", f"/cases/{number}/comments", {"body": "Found it."})
+    await expect(row).to_have_class("unread")
+    await row.locator(".subject").click()
+    await bob.page.wait_for_url(re.compile(rf"/cases/{number}$"))
+    await bob.go(f"{CASES}?q={mark}")
+    await expect(row).to_be_visible()
+    await expect(row).not_to_have_class(re.compile("unread"))
+
+
+async def test_ticked_cases_are_taken_together(portal: Portal) -> None:
+    mark = word()
+    numbers = [await open_case(portal, f"{mark} {each}") for each in ("one", "two")]
+    window = await portal.window(ADA, CASES)
+    await window.page.get_by_role("searchbox", name="Search").fill(mark)
+    await expect(rows(window)).to_have_count(2)
+    for number in numbers:
+        await window.page.locator(f"#tick-{number}").check()
+    await expect(window.page.get_by_text("2 cases ticked")).to_be_visible()
+    await window.check_access()
+    await window.page.get_by_role("button", name="Take").click()
+    await expect(window.page.get_by_text("2 cases taken.")).to_be_visible()
+    for number in numbers:
+        await expect(window.page.locator(f"#row-{number} .cell-assignee")).to_contain_text("Ada Okafor")
+
+
+async def test_new_activity_appears_without_reload(portal: Portal) -> None:
+    mark = word()
+    window = await portal.window(ADA, CASES)
+    await expect(window.page.locator("html")).to_have_attribute("data-live", "on")
+    await window.page.get_by_role("searchbox", name="Search").fill(mark)
+    await expect(window.page.get_by_text("No case matches")).to_be_visible()
+    number = await open_case(portal, f"Live {mark}")
+    row = window.page.locator(f"#row-{number}")
+    await expect(row).to_be_visible(timeout=5000)
+    await call(portal, BOB, "standard", "POST", f"/cases/{number}/escalate", {"comment": "It got worse."})
+    await expect(row).to_contain_text("Escalated", timeout=5000)
+    assert await query_of(window.page) == {"q": [mark]}
+
+
+async def test_nothing_jumps_while_somebody_reads_or_ticks(portal: Portal) -> None:
+    mark = word()
+    first = await open_case(portal, f"{mark} first")
+    second = await open_case(portal, f"{mark} second")
+    window = await portal.window(ADA, f"{CASES}?q={mark}")
+    await expect(window.page.locator("html")).to_have_attribute("data-live", "on")
+    await expect(rows(window)).to_have_count(2)
+    await window.page.locator(f"#tick-{second}").check()
+    await call(portal, BOB, "standard", "POST", f"/cases/{first}/escalate", {"comment": "It got worse."})
+    await expect(window.page.locator(f"#row-{first}")).to_contain_text("Escalated", timeout=5000)
+    await expect(rows(window).first).to_contain_text(f"{mark} second")
+    third = await open_case(portal, f"{mark} third")
+    waiting = window.page.get_by_role("button", name="Show 1 more")
+    await expect(waiting).to_be_visible(timeout=5000)
+    await expect(window.page.locator(f"#row-{third}")).to_have_count(0)
+    await expect(window.page.locator("#total")).to_have_text("3 cases")
+    await expect(window.page.locator(f"#tick-{second}")).to_be_checked()
+    await waiting.click()
+    await expect(rows(window).first).to_contain_text(f"{mark} third")
+    await expect(window.page.locator(f"#tick-{second}")).to_be_checked()
+    await expect(waiting).to_be_hidden()
+
+
+async def test_the_palette_knows_the_lists_commands(portal: Portal) -> None:
+    window = await portal.window(ADA, f"{CASES}?product=Payroll")
+    await window.page.keyboard.press("Control+k")
+    await window.page.get_by_role("combobox", name="A command").fill("clear")
+    await window.page.keyboard.press("Enter")
+    await expect(window.page.locator("#choice-product summary")).not_to_contain_text("Payroll")
+    assert not await query_of(window.page)
+
+
+async def test_the_list_works_without_script(portal: Portal) -> None:
+    window = await portal.window(ADA, CASES, script=False)
+    await window.page.get_by_label("Search").fill("german")
+    await window.page.get_by_role("button", name="Apply").click()
+    await expect(rows(window)).to_have_count(1)
+    await window.page.locator("#choice-product summary").click()
+    await window.page.locator("#choice-product label", has_text="Ledger").click()
+    await window.page.get_by_role("button", name="Apply").click()
+    await expect(window.page.get_by_role("heading", name="No case matches")).to_be_visible()
+    await window.page.get_by_role("link", name="Clear", exact=True).click()
+    await window.page.get_by_role("link", name="Subject", exact=True).click()
+    await rows(window).first.get_by_role("checkbox").check()
+    await window.page.get_by_role("button", name="Mark as read").click()
+    await expect(window.page.get_by_text("1 case marked as read.")).to_be_visible()
+    await expect(window.page.get_by_role("columnheader", name="Subject")).to_have_attribute("aria-sort", "ascending")
+
+
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize(("who", "path"), [(ADA, CASES), (MIA, "/desks/connect/cases")])
+async def test_the_list_is_accessible(portal: Portal, size: Size, colours: Colours, who: str, path: str) -> None:
+    window = await portal.window(who, path, size=size, colours=colours)
+    await expect(rows(window).first).to_be_visible()
+    await window.page.locator("#choice-status summary").click()
+    await window.check_access()
