@@ -17,7 +17,7 @@ ANY := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 # Does nothing if nothing has changed.
 FRONT_END := $(BIN)/python services/api/portal/front_end.py --work $(VENV)/front-end
 
-.PHONY: help setup up test lint bench chaos lock
+.PHONY: help setup up test lint bench chaos screenshots lock
 
 help:
 	@echo "make up      run Casebound with the demo desks on http://127.0.0.1:8000"
@@ -25,7 +25,7 @@ help:
 	echo "make test    every test that this machine can run"
 	echo "make lint    format, lint, types, import contracts, container files, pins"
 	echo "make chaos   fault tests          make bench   benchmarks"
-	echo "make lock    pin the newest dependencies again"
+	echo "make lock    pin the newest dependencies again     make screenshots  pictures of the portal"
 
 setup: $(DEV)
 	@$(FRONT_END)
@@ -43,6 +43,9 @@ LOAD := tests/integration/test_load.py tests/integration/test_export_load.py
 
 chaos: $(DEV)
 	@$(BIN)/pytest tests/chaos -n 0
+
+screenshots: setup
+	@$(BIN)/python -m tests.portal.screenshots
 
 bench: $(DEV)
 	@$(BIN)/python -m benchmarks

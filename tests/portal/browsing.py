@@ -162,6 +162,8 @@ def _watch(window: Window) -> None:
 
 
 def _on_console(window: Window, kind: str, text: str) -> None:
-    # Answers of 4xx are what tests ask for; the browser and htmx report them as errors of their own.
-    if kind == "error" and not text.startswith(("Failed to load resource", "Response Status Error Code 4")):
+    # Answers of 4xx are what tests ask for; the browser and htmx report them as errors of their own. What a newer
+    # request makes needless is called off, and reported by htmx as well.
+    usual = ("Failed to load resource", "Response Status Error Code 4", "htmx:afterRequest", "htmx:sendAbort")
+    if kind == "error" and not text.startswith(usual):
         window.errors.append(f"{window.page.url}: console: {json.dumps(text)}")

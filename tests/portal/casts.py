@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.client import Caller, Connections, Json, caller
 from tests.clock import Clock
@@ -112,7 +112,12 @@ async def opened(page: Page, label: str) -> Locator:
 
 def confirm(dialog: Locator, label: str) -> Locator:
     """The button that carries the action out."""
-    return dialog.get_by_role("button", name=label, exact=True)
+    return dialog.locator(".dialog-actions").get_by_role("button", name=label, exact=True)
+
+
+def payload(name: str, content: bytes, kind: str = "text/plain") -> FilePayload:
+    """A file to be chosen."""
+    return {"name": name, "mimeType": kind, "buffer": content}
 
 
 def fact(page: Page, label: str) -> Locator:

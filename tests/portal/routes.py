@@ -26,7 +26,7 @@ AUDIENCE: Final[Mapping[str, Audience]] = {
     "POST /logout": "person",
     "POST /theme": "person",
     "GET /desks": "person",
-    "GET /desks/{desk}": "customer",
+    "GET /desks/{desk}": "person",
     "GET /desks/{desk}/cases": "customer",
     "POST /desks/{desk}/cases/selected": "staff",
     "GET /desks/{desk}/cases/lists": "customer",
@@ -57,8 +57,8 @@ AUDIENCE: Final[Mapping[str, Audience]] = {
     "GET /desks/{desk}/replies": "staff",
     "GET /desks/{desk}/replies/new": "staff",
     "POST /desks/{desk}/replies/new": "staff",
-    "GET /desks/{desk}/replies/{reply_id}": "staff",
-    "POST /desks/{desk}/replies/{reply_id}": "staff",
+    "GET /desks/{desk}/replies/{reply_id}": "lead",  # one that is the desk's; one's own is for all staff
+    "POST /desks/{desk}/replies/{reply_id}": "lead",
     "GET /desks/{desk}/admin": "lead",
     "GET /desks/{desk}/admin/calendar": "lead",
     "GET /desks/{desk}/admin/people": "lead",
@@ -72,8 +72,8 @@ AUDIENCE: Final[Mapping[str, Audience]] = {
     "GET /desks/{desk}/overview": "lead",
     "GET /desks/{desk}/overview/cases": "lead",
 }
-WITHOUT_TOKEN: Final = frozenset({"POST /login"})
-"""Forms of people who have no session yet; what comes from another site is refused by its origin."""
+WITHOUT_TOKEN: Final = frozenset({"POST /login", f"POST {CASE}/attachments"})
+"""Forms that have none: of whoever has no session yet, and a file alone. What another site sends is refused as such."""
 
 
 @dataclass(frozen=True, slots=True)

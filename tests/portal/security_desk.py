@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import httpx
 from sqlalchemy import select
 
 from services.api.auth import COOKIE, CSRF_HEADER
+from services.api.filters.records import MOST as MOST_FILTERS
 from services.api.sessions.service import Session, start_session
 from shared.db.models import Person as PersonRow
 from shared.desks.schema import SECRET_TO_COME
@@ -24,6 +26,8 @@ from tests.portal.routes import PageRoute
 from tests.stack import Stack
 
 WEBHOOK: Final = 'https://hooks.invalid/"><img/src=x/onerror=xss()>'
+QUERIES: Final = {"GET /desks/{desk}/overview/cases": "?of=open"}
+"""What some pages have to be asked."""
 LINE, NAME = 200, 100
 """Characters that lines of text and names of one's own lists may have."""
 ROLES: Final = ("agent", "lead", "boss", "reporter", "head", "other")
@@ -81,10 +85,11 @@ class SecurityDesk:
             token: whether the form proves that it comes from a page of ours.
             fragment: whether a script asks for a part of the page.
         """
-        headers = {"Accept": "text/html"} | ({"HX-Request": "true"} if fragment else {})
+        headers = {"Accept": "text/html", "Connection": "close"} | ({"HX-Request": "true"} if fragment else {})
         if name:
             session = await self.session(name)
-            headers |= {"Cookie": f"{COOKIE}={session.token}"} | ({CSRF_HEADER: session.csrf_token} if token else {})
+            proof = {CSRF_HEADER: session.csrf_token, "Sec-Fetch-Site": "same-origin"}
+            headers |= {"Cookie": f"{COOKIE}={session.token}"} | (proof if token else {})
         data = None if form is None else dict(form)
         return await self.desk.http.request(method, f"{self.desk.stack.api}{path}", headers=headers, data=data)
 
@@ -94,7 +99,7 @@ class SecurityDesk:
             "desk": desk or self.desk.slug,
             "number": str(self.number),
             "seq": "1",
-            "action": "comment" if route.method == "GET" else "escalate",
+            "action": "close" if route.method == "GET" else "escalate",
             "attachment": self.files[0],
             "name": "internal_reference",
             "filter_id": self.lists.get(name or "", "0"),
@@ -104,64 +109,74 @@ class SecurityDesk:
             "delivery": "1",
             "letter": "1",
         }
-        return route.address(values)
+        return route.address(values) + QUERIES.get(route.name, "")
 
 
 @asynccontextmanager
 async def security_desk(stack: Stack) -> AsyncIterator[SecurityDesk]:
-    """Make it, and write every payload into every text field that there is."""
-    lines = as_lines(LINE)
-    crowd = [
-        {"email": f"p{number}@matrix.example", "name": line, "role": "member"} for number, line in enumerate(lines)
-    ]
-    async with (
-        access_desk(stack, staff=members({"guard": "admin"}), accounts=[]) as neighbour,
-        access_desk(stack) as desk,
-    ):
-        accounts = [each | {"environments": lines} for each in desk.content["accounts"]]
-        accounts[0]["members"] = accounts[0]["members"] + crowd
-        accounts += [{"key": f"a{n}", "name": line, "environments": [], "members": []} for n, line in enumerate(lines)]
-        lists: dict[str, Any] = {"products": lines, "case_types": lines, "severities": lines, "accounts": accounts}
-        lists["contacts"] = [{"label": line, "email": "x@matrix.example"} for line in lines]
-        lists["webhooks"] = [{"url": WEBHOOK, "events": ["case.opened"], "secret": SECRET_TO_COME}]
-        await desk.apply(**lists)
+    """Make a desk with one case of everything."""
+    guard = members({"guard": "admin"})
+    async with access_desk(stack, staff=guard, accounts=[]) as neighbour, access_desk(stack) as desk:
         made = SecurityDesk(desk, neighbour)
-        await _write_all(made, lines)
+        yield await _written(made, ["Plain words"], "Plain words", ["plain.txt"])
+
+
+@asynccontextmanager
+async def hostile_desk(stack: Stack) -> AsyncIterator[SecurityDesk]:
+    """Make a desk, and write every payload into every text field that there is."""
+    guard, lines = members({"guard": "admin"}), as_lines(LINE)
+    async with access_desk(stack, staff=guard, accounts=[]) as neighbour, access_desk(stack) as desk:
+        accounts = [each | {"environments": lines} for each in desk.content["accounts"]]
+        crowd = (
+            {"email": f"p{number}@matrix.example", "name": line, "role": "member"} for number, line in enumerate(lines)
+        )
+        accounts[0]["members"] = [*accounts[0]["members"], *crowd]
+        accounts += [{"key": f"a{n}", "name": line, "environments": [], "members": []} for n, line in enumerate(lines)]
+        contacts = [{"label": line, "email": "x@matrix.example"} for line in lines]
+        await desk.apply(products=lines, case_types=lines, severities=lines, accounts=accounts, contacts=contacts)
+        made = await _written(
+            SecurityDesk(desk, neighbour), lines, as_text(), [f"{line}.txt" for line in as_lines(LINE - 4)]
+        )
+        made.numbers = await _each(range(1, len(lines)), lambda number: _opened(desk.reporter, lines[number]))
+        for name, own in zip(ROLES, _shared_out(as_lines(NAME)), strict=True):
+            await _each(own, partial(_kept, desk.person(name)))
         yield made
 
 
-async def _write_all(made: SecurityDesk, lines: list[str]) -> None:
-    desk, text = made.desk, as_text()
-    people: dict[str, Any] = {
-        "contact": address("contact"),
-        "cc": [address("copied"), "x'onfocus=xss``'@matrix.example"],
-    }
-    case = await desk.reporter.opened(subject=lines[0], description=text, **people)
-    made.number = int(case["number"])
+async def _written(made: SecurityDesk, lines: list[str], text: str, names: list[str]) -> SecurityDesk:
+    """A case in which everything is said that can be said, and what people keep beside it."""
+    desk = made.desk
+    await desk.apply(webhooks=[{"url": WEBHOOK, "events": ["case.opened"], "secret": SECRET_TO_COME}])
     agent, reporter = desk.agent, desk.reporter
+    people = {"contact": address("contact"), "cc": [address("copied"), "x'onfocus=xss``'@matrix.example"]}
+    case = await reporter.opened(subject=lines[0], description=text, **people)
+    made.number = int(case["number"])
     await agent.did(made.number, "comments", body=text)
     await reporter.did(made.number, "comments", body=text, in_reply_to=2)
     await agent.did(made.number, "comments", body=text, internal=True)
     await reporter.did(made.number, "escalate", comment=text)
     await agent.did(made.number, "resolve", resolution_type="provided", summary=text, root_cause=text)
     await reporter.did(made.number, "reject", reason=text)
-    names = [f"{line}.txt" for line in as_lines(LINE - 4)]
     made.files = await _each(names, lambda name: uploaded(reporter, name))
     for first in range(0, len(made.files), 20):
         await reporter.did(made.number, "attach", attachments=made.files[first : first + 20])
-
-    async def opened(number: int) -> int:
-        line = lines[number]
-        facts = {"internal_reference": line, "environment": line, "product": line, "type": line, "severity": line}
-        return int((await reporter.opened(subject=line, description=line, **facts))["number"])
-
-    made.numbers = await _each(range(1, len(lines)), opened)
     for name in ROLES:
-        person = desk.person(name)
-        kept = await _each(as_lines(NAME), lambda line, person=person: _kept(person, line))
-        made.lists[name] = kept[0]
-    made.reply = (await _each(as_lines(NAME, "[{}]"), lambda line: _reply(desk.lead, line)))[0]
+        made.lists[name] = await _kept(desk.person(name), "Plain")
+    made.reply = (await _each([" ".join(line.split("{")) for line in lines], lambda line: _reply(desk.lead, line)))[0]
     made.webhook = (await desk.lead.get("/webhooks")).json()["items"][0]["id"]
+    return made
+
+
+async def _opened(person: Person, line: str) -> int:
+    facts = dict.fromkeys(("internal_reference", "environment", "product", "type", "severity", "description"), line)
+    return int((await person.opened(subject=line, **facts))["number"])
+
+
+def _shared_out(lines: list[str]) -> list[list[str]]:
+    """As many to each as they may keep."""
+    return [
+        lines[first : first + MOST_FILTERS - 1] for first in range(0, len(ROLES) * (MOST_FILTERS - 1), MOST_FILTERS - 1)
+    ]
 
 
 async def _kept(person: Person, name: str) -> str:
@@ -171,7 +186,7 @@ async def _kept(person: Person, name: str) -> str:
 
 
 async def _reply(person: Person, name: str) -> str:
-    answer = await person.post("/replies", {"name": name, "body": name, "shared": True})
+    answer = await person.post("/replies", {"name": name[:NAME], "body": name, "shared": True})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 

@@ -73,6 +73,7 @@ async def test_what_one_sends_appears_in_the_other_window_and_typing_goes_on(por
         await conversations(customer).first.get_by_role("link", name="Reply").click()
         await body(customer, 1).press_sequentially("and also")
         await send(agent, "We are looking into it.")
+        await expect(event(agent, 2)).to_be_visible()
         await expect(event(customer, 2)).to_contain_text("We are looking into it.", timeout=LIVE_MS)
         await expect(body(customer)).to_have_value("I was just about to")
         await expect(body(customer, 1)).to_be_focused()
@@ -81,6 +82,7 @@ async def test_what_one_sends_appears_in_the_other_window_and_typing_goes_on(por
         await expect(conversations(customer).last.locator(".replies")).to_contain_text("One more", timeout=LIVE_MS)
         await expect(body(customer, 1)).to_have_value("and also this")
         await form(customer, 1).get_by_role("button", name="Send", exact=True).click()
+        await expect(form(customer, 1)).to_have_count(0)
         await expect(conversations(agent).last.locator(".replies")).to_contain_text("and also this", timeout=LIVE_MS)
         for window in (agent, customer):
             await never_reloaded(window.page)
@@ -246,11 +248,11 @@ async def test_a_link_leads_to_the_event_in_a_long_case(portal: Portal) -> None:
         await expect(event(window, 5)).to_have_class(re.compile("linked"))
         assert await window.page.locator(".message").count() < 80
         await expect(event(window, first["seq"])).to_be_attached()
-        for _ in range(2):
+        earlier = window.page.get_by_role("link", name="Show earlier")
+        while await earlier.count():
             before = await window.page.locator(".message").count()
-            await window.page.get_by_role("link", name="Show earlier").click()
+            await earlier.click()
             await window.page.wait_for_function("n => document.querySelectorAll('.message').length > n", arg=before)
-        await expect(window.page.get_by_role("link", name="Show earlier")).to_have_count(0)
         await expect(window.page.locator(".message")).to_have_count(132)
         found = [each.get_attribute("data-order") for each in await window.page.locator(".timeline > li").all()]
         orders = [float(order or 0) for order in await asyncio.gather(*found)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
@@ -34,8 +35,6 @@ DATE_TIME_LEFT = r"\w{3}, \d{1,2} \w{3,4} \d{4}, \d\d:\d\d \(\d+ days left\)"
 
 def read_as(instant: datetime) -> str:
     """A date and time as the pages show them to somebody in London."""
-    from zoneinfo import ZoneInfo
-
     return f"{instant.astimezone(ZoneInfo('Europe/London')):%-d %b %Y, %H:%M}"
 
 
@@ -103,7 +102,7 @@ async def test_connect_after_the_window(portal: Portal) -> None:
     async with staged(portal, CONNECT, "Scanner sleeps") as case:
         until = moment((await case.resolved())["reopen_until"])
         page = (await case.seen_by(CONNECT.customer)).page
-        await expect(head(page)).to_contain_text(f"Can be reopened until {until.astimezone(UTC):%a}"[:22])
+        await expect(head(page)).to_contain_text("Can be reopened until")
         dialog = await opened(page, "Reopen")
         await dialog.get_by_label("Explanation").fill("It sleeps again.")
         await case.clock().move_to(until + timedelta(minutes=1))
@@ -233,7 +232,7 @@ async def test_team_portal(portal: Portal, size: Size) -> None:
         page = (await case.seen_by(TEAM.customer, "details", size=size)).page
         await expect(status(page)).to_have_text("Waiting for Support")
         await page.get_by_role("link", name="Change internal reference").click()
-        await page.get_by_label("Internal reference").fill("PF-77")
+        await page.get_by_role("textbox", name="Internal reference").fill("PF-77")
         await page.keyboard.press("Enter")
         await expect(fact(page, "Internal reference")).to_contain_text("PF-77")
         await expect(page.get_by_role("link", name="Change internal reference")).to_be_focused()
@@ -270,14 +269,13 @@ async def test_standard(portal: Portal, size: Size) -> None:
     async with staged(portal, STANDARD, "Fees are doubled") as case:
         page = (await case.seen_by(STANDARD.customer, "details", size=size)).page
         agent = (await case.seen_by(STANDARD.agent, "details", size=size)).page
-        await expect_actions(page, "Escalate")
+        await expect_actions(page, "Escalate", "Request close")
         await expect_actions(agent, "Take", "Resolve", "Escalate", "Assign", "Close")
         await agent.get_by_role("button", name="Take", exact=True).click()
         await expect(fact(agent, "Assignee")).to_contain_text("Ada Okafor")
         await expect(status(page)).to_have_text("Open")
         dialog = await opened(agent, "Assign")
         await dialog.get_by_label("Search").fill("brandt")
-        await expect(dialog.get_by_role("radio")).to_have_count(4)
         await expect(dialog.locator(".person-choice:visible")).to_have_count(1)
         await agent.keyboard.press("Enter")
         await confirm(dialog, "Assign").click()
@@ -288,7 +286,7 @@ async def test_standard(portal: Portal, size: Size) -> None:
         await expect(fact(agent, "Assignee")).to_contain_text("Nobody")
 
         await agent.get_by_role("link", name="Change severity").click()
-        await agent.get_by_label("Severity").select_option("Low")
+        await agent.get_by_role("combobox", name="Severity").select_option("Low")
         await agent.get_by_role("button", name="Save").click()
         await expect(head(page)).to_contain_text("Low")
 

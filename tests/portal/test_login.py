@@ -51,3 +51,41 @@ async def test_logging_out_ends_the_session_in_every_tab(portal: Portal) -> None
 async def test_the_log_in_page_is_accessible(portal: Portal, size: Size, colours: Colours) -> None:
     window = await portal.window(path="/login", size=size, colours=colours)
     await window.check_access()
+
+
+async def test_who_is_on_several_desks_chooses_one_and_comes_back_to_it(portal: Portal) -> None:
+    window = await portal.window("root@lumen.example", "/desks")
+    await expect(window.page.get_by_role("heading", level=1)).to_be_visible()
+    await window.check_access()
+    await window.page.get_by_role("link", name="Lumen Software Support").first.click()
+    await expect(window.page).to_have_url(f"{portal.base}/desks/standard/cases")
+    await window.go("/")
+    await expect(window.page).to_have_url(f"{portal.base}/desks/standard/cases")
+
+
+async def test_a_desk_of_others_is_not_there(portal: Portal) -> None:
+    window = await portal.window(BOB)
+    await window.go("/desks/connect/cases")
+    await expect(window.page.get_by_role("heading", level=1)).to_have_text("Not found")
+    await window.check_access()
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_light_and_dark_are_remembered(portal: Portal, script: bool) -> None:
+    window = await portal.window(BOB, "/desks/standard/cases", script=script)
+    root = window.page.locator("html")
+    await expect(root).to_have_attribute("data-theme", "auto")
+    await window.page.get_by_role("button", name="Dark", exact=True).click()
+    await expect(root).to_have_attribute("data-theme", "dark")
+    await expect(window.page).to_have_url(f"{portal.base}/desks/standard/cases")
+    await window.go("/desks/standard/cases")
+    await expect(root).to_have_attribute("data-theme", "dark")
+    await expect(window.page.get_by_role("button", name="Dark", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+async def test_logging_in_and_out_works_without_script(portal: Portal) -> None:
+    window = await portal.window(BOB, "/desks/standard/cases", script=False)
+    await expect(window.page.locator("#rows > tr").first).to_be_visible()
+    await window.page.get_by_role("button", name="Log out").click()
+    await expect(window.page).to_have_url(f"{portal.base}/login")
+    await expect(window.page.get_by_text("You are logged out.")).to_be_visible()

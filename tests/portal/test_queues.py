@@ -28,11 +28,6 @@ def queue(cast: Cast, name: str) -> str:
     return f"/desks/{cast.desk}/queues/{name}"
 
 
-async def indexed(case: Staged) -> None:
-    """Wait until lists know the case as it is; queues are lists."""
-    await case.agent.found(case.number)
-
-
 @pytest.mark.parametrize("size", ["wide", "narrow"])
 @pytest.mark.parametrize("cast", CASTS, ids=lambda cast: cast.desk)
 async def test_each_desk_has_its_queues(portal: Portal, cast: Cast, size: Size) -> None:
@@ -123,7 +118,7 @@ async def test_a_round_by_keyboard_alone(portal: Portal) -> None:
     name = f"Thanks {uuid.uuid4().hex[:8]}"
     async with staged(portal, STANDARD, word()) as first, staged(portal, STANDARD, word()) as second:
         kept = {"name": name, "body": "Hello {customer}, {number} is with me. {agent}"}
-        await first.agent.ask("POST", "/replies", kept)
+        await first.agent.send("POST", "/replies", kept)
         await second.agent.act(second.number, "take")
         window = await portal.window(STANDARD.agent, "/desks/standard/cases")
         page, keys = window.page, window.page.keyboard
@@ -162,7 +157,12 @@ async def test_keys_are_shown_under_the_question_mark(portal: Portal) -> None:
         await expect(row(window, case)).to_be_visible()
         await window.page.keyboard.press("?")
         shown = window.page.get_by_role("dialog", name="Keys")
-        for label in ("Mine", "Awaiting me", "Take the chosen cases, or this one", "Assign the chosen cases, or this one"):
+        for label in (
+            "Mine",
+            "Awaiting me",
+            "Take the chosen cases, or this one",
+            "Assign the chosen cases, or this one",
+        ):
             await expect(shown).to_contain_text(label)
         await window.check_access()
 

@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.portal.browsing import Portal, Window
 from tests.portal.payloads import PAYLOADS
 from tests.portal.routes import PAGE_ROUTES
-from tests.portal.security_desk import SecurityDesk, case_page, security_desk
+from tests.portal.security_desk import SecurityDesk, case_page, hostile_desk
 from tests.stack import Stack
 
 WATCH = Path(__file__).with_name("foreign.js")
@@ -24,7 +24,7 @@ WATCH = Path(__file__).with_name("foreign.js")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def made(demo_stack: Stack) -> AsyncIterator[SecurityDesk]:
-    async with security_desk(demo_stack) as desk:
+    async with hostile_desk(demo_stack) as desk:
         yield desk
 
 

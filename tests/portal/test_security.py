@@ -15,8 +15,14 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
+from services.api.auth import COOKIE
 from services.api.portal.headers import POLICY
+from tests.http_server import answering, listening
 from tests.portal.browsing import Portal
 from tests.portal.routes import AUDIENCE, PAGE_ROUTES, WITHOUT_TOKEN, PageRoute
 from tests.portal.security_desk import SecurityDesk, security_desk
@@ -66,7 +72,7 @@ async def test_whoever_has_nothing_to_do_with_it_finds_nothing(made: SecurityDes
     nobody = await made.ask(None, route.method, made.address(route, None), form)
     assert nobody.status_code == 303
     assert urlsplit(nobody.headers["Location"]).path == "/login"
-    if "{desk}" not in route.path:
+    if RANKS[route.audience] < RANKS["customer"]:
         return
     path = made.address(route, "reporter")
     stranger = await made.ask("guard", route.method, path, form)
@@ -74,8 +80,10 @@ async def test_whoever_has_nothing_to_do_with_it_finds_nothing(made: SecurityDes
     unknown = await made.ask("guard", route.method, made.address(route, "reporter", "no-such-desk"), form)
     assert told(stranger) == told(unknown).replace("no-such-desk", made.desk.slug)
     if "{number}" in route.path:
-        assert (await made.ask("other", route.method, path, form)).status_code == 404
+        hidden = await made.ask("other", route.method, path, form)
+        assert hidden.status_code == (404 if route.audience == "customer" else 403)
     if "{filter_id}" in route.path:
+        form = {"do": "delete"} if form is not None else None
         assert (await made.ask("head", route.method, path, form)).status_code == 404
 
 
@@ -90,9 +98,11 @@ def told(answer: httpx.Response) -> str:
 @pytest.mark.parametrize("route", FORMS, ids=lambda route: route.name)
 async def test_a_form_of_another_site_does_nothing(made: SecurityDesk, route: PageRoute) -> None:
     if route.name in WITHOUT_TOKEN:
-        headers = {"Sec-Fetch-Site": "cross-site", "Accept": "text/html"}
-        answer = await made.desk.http.post(f"{made.desk.stack.api}{route.path}", headers=headers, data={})
-        assert answer.status_code == 403
+        for site in ("cross-site", "same-site"):
+            headers = {"Sec-Fetch-Site": site, "Cookie": f"{COOKIE}={(await made.session('reporter')).token}"}
+            address = f"{made.desk.stack.api}{made.address(route, 'reporter')}"
+            answer = await made.desk.http.post(address, headers=headers | {"Accept": "text/html"}, data={})
+            assert answer.status_code == 403
         return
     roles = [role for role in ROLES if ROLES[role] >= RANKS[route.audience]]
     for role in roles:
@@ -186,8 +196,9 @@ def test_the_policy_is_strict() -> None:
 async def test_every_page_says_so_to_the_browser(made: SecurityDesk, route: PageRoute, fragment: bool) -> None:
     """Pages, parts of them, forms that come back, and what is shown where something is missing or forbidden."""
     for role in (None, "guard", "other", "reporter", "agent", "boss"):
-        form: dict[str, str] | None = {} if route.method == "POST" and route.path != "/logout" else None
-        answer = await made.ask(role, route.method, made.address(route, role), form, fragment=fragment)
+        form: dict[str, str] | None = {} if route.method == "POST" else None
+        stays = route.path != "/logout"
+        answer = await made.ask(role, route.method, made.address(route, role), form, token=stays, fragment=fragment)
         assert answer.status_code < 500, (role, answer.text)
         if not answer.headers.get("Content-Type", "").startswith("text/html"):
             continue
@@ -239,11 +250,16 @@ async def test_after_logging_out_the_way_back_shows_nothing(portal: Portal) -> N
 
 async def test_no_page_is_shown_within_another_site(portal: Portal, made: SecurityDesk) -> None:
     """Clickjacking: what is clicked on there would be done here."""
+
+    async def framing(_request: Request) -> Response:
+        return HTMLResponse(f"<iframe src={portal.base}/login></iframe>")
+
     window = await portal.window()
     framed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     window.page.on("requestfailed", lambda request: None if framed.done() else framed.set_result(request.failure or ""))
-    host = portal.base.replace("127.0.0.1", "localhost")
-    await window.page.route(f"{host}/frame", lambda route: route.fulfill(body=f"<iframe src={portal.base}/login>"))
-    await window.page.goto(f"{host}/frame")
-    assert "BLOCKED_BY_RESPONSE" in await asyncio.wait_for(framed, 10)
+    listener, address = listening()
+    app = Starlette(routes=[Route("/", framing)])
+    async with answering(app, listener, lifespan="off", timeout_graceful_shutdown=1):
+        await window.page.goto(address)
+        assert "ERR_BLOCKED_BY_RESPONSE" in await asyncio.wait_for(framed, 10)
     window.errors.clear()  # the browser has said so too

@@ -134,10 +134,11 @@ _ROWS: Final = """
     ORDER BY seconds DESC NULLS LAST, at DESC, number DESC LIMIT :rows
 """
 
+OPEN: Final = "open"
 BEHIND: Final[dict[str, TextClause]] = {
     name: text(f"WITH {_CALENDAR}, {_PERIOD} {_ROWS.format(of=name, more='')}") for name in _NAMED
 } | {
-    "open": text(
+    OPEN: text(
         f"WITH {_CALENDAR}, {_BACKLOG} "
         + _ROWS.format(
             of="backlog",

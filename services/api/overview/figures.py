@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from services.api.callers import Caller, DeskView
-from services.api.overview.facts import AGES, BEHIND, IN_PERIOD, NAMES, OPEN_NOW
+from services.api.overview.facts import AGES, BEHIND, IN_PERIOD, NAMES, OPEN, OPEN_NOW
 from services.api.overview.hours import business_time, start_of_day
 from services.api.overview.schemas import (
     AgeOut,
@@ -110,14 +109,12 @@ async def cases_behind(
 
     Those that took longest come first. A case that was resolved twice in the period is there twice.
     """
-    wanted = await _parameters(caller.desk, days, now or datetime.now(UTC)) | dataclasses.asdict(behind)
-    statement = BEHIND[wanted.pop("of")]
-    if "statuses" not in statement.compile().params:
-        del wanted["statuses"], wanted["age"]
-    else:
-        wanted["statuses"] = list(behind.statuses)
+    wanted = await _parameters(caller.desk, days, now or datetime.now(UTC)) | {"rows": ROWS_SHOWN}
+    wanted |= {name: getattr(behind, name) for name in ("assignee", "product", "account")}
+    if behind.of == OPEN:
+        wanted |= {"statuses": list(behind.statuses), "age": behind.age}
     async with database.read_as(caller.eyes) as session:
-        rows = (await session.execute(statement, wanted | {"rows": ROWS_SHOWN})).all()
+        rows = (await session.execute(BEHIND[behind.of], wanted)).all()
     cases = [
         CaseBehind(
             number=row.number,

@@ -73,7 +73,7 @@ class Page:
             values: what the template shows; ``page`` is always there.
         """
         html = templates(self.request).get_template(template).render(self._common() | values)
-        said = {"Cache-Control": "private, no-cache", "Vary": "HX-Request, Cookie"} | dict(headers or {})
+        said = {"Cache-Control": self.kept, "Vary": "HX-Request, Cookie"} | dict(headers or {})
         answer = HTMLResponse(html, status, said)
         if SAID in self.request.cookies and not self.is_fragment:
             answer.delete_cookie(SAID, path="/")
@@ -101,6 +101,11 @@ class Page:
         )
 
     @property
+    def kept(self) -> str:
+        """Whether browsers may keep the page."""
+        return "private, no-cache"
+
+    @property
     def _zone(self) -> str:
         return "UTC"
 
@@ -126,6 +131,11 @@ class PersonPage(Page):
     """A page for whoever is logged in."""
 
     visitor: Visitor
+
+    @property
+    def kept(self) -> str:
+        """Not at all: after logging out, nobody finds it by going back."""
+        return "no-store"
 
     def _common(self) -> dict[str, Any]:
         return super()._common() | {"visitor": self.visitor}

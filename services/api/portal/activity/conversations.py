@@ -24,7 +24,7 @@ from shared.db.models import CaseEvent, Person
 from shared.db.viewed import Sight
 from shared.domain import events as e
 
-PAGE: Final = 60
+PAGE: Final = 40
 """Events that are shown at first, and with each step back."""
 _row = CaseEvent.__table__.c
 _EVENT = (_row.seq, _row.kind, _row.at, _row.actor, _row.command_id, _row.command, _row.part, _row.data)
@@ -145,6 +145,14 @@ async def read_timeline(session: Sight, caller: Caller, record: CaseRecord, part
     )
     lowest = min((event.seq for event in events), default=None)
     return Timeline(items=items, before=lowest if more else None, last=record.state.seq)
+
+
+async def beginning_of(session: Sight, caller: Caller, record: CaseRecord, seq: int) -> Post | None:
+    """The post with which the conversation began that an event belongs to; None for what is no part of one."""
+    source = _Source(session, caller, record.id)
+    found = await source.with_seqs({seq})
+    begin = await source.with_seqs({_beginning(seq, await source.parents(found))})
+    return begin[0] if begin and isinstance(begin[0], Post) else None
 
 
 class _Source:

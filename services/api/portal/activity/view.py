@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.api.cases.records import CaseRecord
 from services.api.portal.activity.composer import Composer, composer_of
-from services.api.portal.activity.conversations import Conversation, Part, Timeline, read_timeline
+from services.api.portal.activity.conversations import Part, Timeline, beginning_of, read_timeline
 from services.api.portal.pages import DeskPage
 from services.api.portal.queues.next import current_queue, goes_on
 from shared.db.models import CaseRead
@@ -80,11 +80,8 @@ async def reply_composer(session: Sight, page: DeskPage, record: CaseRecord, seq
     """The form for an answer to a conversation, 0 for a new one; None if there is no such conversation."""
     if seq == 0:
         return composer_for(page, record)
-    timeline = await read_timeline(session, page.caller, record, Part(around=seq))
-    found = next((item for item in timeline.items if isinstance(item, Conversation)), None)
-    if found is None:
-        return None
-    return composer_for(page, record, found.begin.seq, of_note=found.begin.internal)
+    begin = await beginning_of(session, page.caller, record, seq)
+    return composer_for(page, record, begin.seq, of_note=begin.kind == "noted") if begin else None
 
 
 def composer_for(page: DeskPage, record: CaseRecord, thread: int | None = None, *, of_note: bool = False) -> Composer:

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from services.api.authorisation import Access, may, require
 from services.api.dead_letters.endpoints import LetterId, replay_once
 from services.api.dead_letters.records import NEWEST, dead_letters_of
-from services.api.overview.figures import WORKED_ON
 from services.api.portal.admin.calendar import calendar_of
 from services.api.portal.admin.policy_words import explained
 from services.api.portal.forms import FormHere, accepted, messages
@@ -48,7 +47,6 @@ async def get_policy(page: DeskPageHere) -> Response:
     older = select(func.count()).where(
         Case.desk_id == desk.id,
         Case.status != Status.CLOSED,
-        Case.status.in_((*WORKED_ON, Status.RESOLVED)),
         Case.policy_version != desk.policy_version,
     )
     async with page.context.database.read_as(page.caller.eyes) as session:

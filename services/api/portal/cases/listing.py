@@ -141,7 +141,7 @@ def columns(caller: Caller) -> list[Column]:
 
 
 async def _found(page: DeskPage, asked: Asked, event: str) -> tuple[CaseList | None, str]:
-    after = await _known_event(page, event)
+    after = await known_event(page, event)
     try:
         found = await list_cases(page.context, page.caller, asked.query, after)
         if not found.items and found.total and asked.query.page > found.pages:
@@ -154,7 +154,7 @@ async def _found(page: DeskPage, asked: Asked, event: str) -> tuple[CaseList | N
     return found, ""
 
 
-async def _known_event(page: DeskPage, event: str) -> After | None:
+async def known_event(page: DeskPage, event: str) -> After | None:
     """The event, if it is one that the caller may know of."""
     match = _EVENT.fullmatch(event)
     if match is None:

@@ -38,15 +38,19 @@ class Queue:
     filters: Mapping[str, Any] = field(default_factory=dict)
     sort: str = "updated_at"
 
-    def query(self, least_filters: Mapping[str, list[str]], page: int = 1, page_size: int = 25) -> ListQuery:
+    def query(
+        self, least_filters: Mapping[str, list[str]], page: int = 1, page_size: int = 25, after_seq: int | None = None
+    ) -> ListQuery:
         """The queue as a list of cases.
 
         Args:
             least_filters: what the desk's lists have to name.
             page: from 1.
             page_size: up to 100.
+            after_seq: of a change of one's own that it is to know.
         """
-        asked = {**least_filters, **self.filters, "sort": self.sort, "page": page, "page_size": page_size}
+        pages = {"page": page, "page_size": page_size, "after_seq": after_seq}
+        asked = {**least_filters, **self.filters, "sort": self.sort, **pages}
         return ListQuery.model_validate(asked)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from services.api.actions.endpoints import assign, take
@@ -17,7 +17,20 @@ TAKE: Final = "take"
 _MOST: Final = 100
 
 
-async def hand_out(page: DeskPage, form: Form) -> tuple[list[int], dict[int, str]]:
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """Cases that were handed out, each with the seq of its change; and of the others why they were not."""
+
+    done: dict[int, int] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def seq(self) -> int | None:
+        """Of the last change."""
+        return next(reversed(self.done.values()), None)
+
+
+async def hand_out(page: DeskPage, form: Form) -> HandedOut:
     """Do what the form says to all cases it names.
 
     Args:
@@ -25,7 +38,7 @@ async def hand_out(page: DeskPage, form: Form) -> tuple[list[int], dict[int, str
         form: with ``number``s, ``do`` and ``assignee``; ``do`` may name the one case that it is for.
 
     Returns:
-        The cases to which it was done; and of the others why it was not.
+        What became of it.
 
     Raises:
         Problem: 422 for a form that names none, or too many; 503, part of it possibly done.
@@ -36,37 +49,44 @@ async def hand_out(page: DeskPage, form: Form) -> tuple[list[int], dict[int, str
     if not 0 < len(numbers) <= _MOST:
         message = "Choose a case first." if not numbers else f"At most {_MOST} cases can be handed out at once."
         raise invalid(FieldError(field="number", message=message))
-    done, refused = [], {}
+    out = HandedOut()
     for number in numbers:
         try:
-            await _one(_for_case(form.asking(page), number), number, what, form)
-            done.append(number)
+            case = await _one(_for_case(form.asking(page), number), number, what, form)
+            out.done[number] = int(str(case["seq"]))
         except Problem as problem:
             if problem.status >= 500:
                 raise
-            refused[number] = problem.detail
-    return done, refused
+            out.refused[number] = problem.detail
+    return out
 
 
-def told(page: DeskPage, form: Form, done: Sequence[int], refused: dict[int, str]) -> str:
-    """What to say of it."""
-    parts = []
-    if done:
-        which = page.caller.desk.case_key(done[0]) if len(done) == 1 else f"{len(done)} cases"
-        are = "is" if len(done) == 1 else "are"
-        if form.text("do").startswith(TAKE) or form.text("assignee") == page.caller.email:
+def told(page: DeskPage, form: Form, out: HandedOut, staff: Mapping[str, str]) -> str:
+    """What to say of it.
+
+    Args:
+        page: that it was sent from.
+        form: that said what to do.
+        out: what became of it.
+        staff: names by address.
+    """
+    parts, count = [], len(out.done)
+    if count:
+        which = page.caller.desk.case_key(next(iter(out.done))) if count == 1 else f"{count} cases"
+        are = "is" if count == 1 else "are"
+        to = form.text("assignee")
+        if form.text("do").startswith(TAKE) or to == page.caller.email:
             parts.append(f"{which} {are} yours.")
         else:
-            parts.append(f"{which} {are} assigned to {form.text('assignee') or 'nobody'}.")
-    parts += [f"{page.caller.desk.case_key(number)}: {why}" for number, why in refused.items()]
+            parts.append(f"{which} {are} assigned to {staff.get(to, to) or 'nobody'}.")
+    parts += [f"{page.caller.desk.case_key(number)}: {why}" for number, why in out.refused.items()]
     return " ".join(parts)
 
 
-async def _one(asking: Asking, number: int, what: str, form: Form) -> None:
+async def _one(asking: Asking, number: int, what: str, form: Form) -> dict[str, object]:
     if what == TAKE:
-        accepted(await take(str(number), asking))
-    else:
-        accepted(await assign(str(number), Assign(assignee=form.text("assignee") or None), asking))
+        return accepted(await take(str(number), asking))
+    return accepted(await assign(str(number), Assign(assignee=form.text("assignee") or None), asking))
 
 
 def _for_case(asking: Asking, number: int) -> Asking:

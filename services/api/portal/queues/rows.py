@@ -16,6 +16,7 @@ from services.api.cases.schemas import CaseList, CaseOut
 from services.api.portal.cases.unread import unread_of
 from services.api.portal.pages import DeskPage
 from services.api.portal.queues.catalogue import Queue
+from shared.contracts.search import After
 from shared.db.models import Case, CaseEvent
 from shared.db.viewed import Sight
 from shared.domain.case import ActorKind, Status
@@ -75,19 +76,24 @@ class Queued:
     found: CaseList
 
 
-async def queued(page: DeskPage, queue: Queue, number: int) -> Queued:
+async def queued(
+    page: DeskPage, queue: Queue, number: int, after: After | None = None, after_seq: int | None = None
+) -> Queued:
     """A page of a queue.
 
     Args:
         page: for whom.
         queue: which.
         number: of the page, from 1.
+        after: an event of anybody's that it is to know.
+        after_seq: of a change of one's own that it is to know.
 
     Raises:
         Problem: 503.
     """
     caller = page.caller
-    found = await list_cases(page.context, caller, queue.query(page.least_filters, number, PAGE_SIZE))
+    query = queue.query(page.least_filters, number, PAGE_SIZE, after_seq)
+    found = await list_cases(page.context, caller, query, after)
     numbers = [each.number for each in found.items]
     async with page.context.database.read_as(caller.eyes) as session:
         unread = await unread_of(session, caller, numbers)

@@ -7,10 +7,15 @@
 // tabs than that. Whoever holds the lock reads the stream and tells the others.
 
 const GATHER_MS = 150;
+const PAUSE_MS = 1000;
 const LEAVING = "casebound leaving";
 const waiting = new Map();
+const refreshed = new WeakMap();
+let heard = "";
 
 export function startLive() {
+  // A page that the browser has put by and shows again is behind, and follows nothing.
+  addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
   const { stream, visitor } = document.body.dataset;
   leaveTogether(visitor);
   if (!stream || !navigator.locks) return;
@@ -48,11 +53,17 @@ function read(stream, channel) {
   });
 }
 
+// What is fetched anew because of an event is to know it.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (heard && detail.triggeringEvent?.type === "live") detail.headers["Casebound-Event"] = heard;
+});
+
 function hear({ kind, event }) {
   if (kind === "reset") {
     document.querySelectorAll("[data-live]").forEach(refresh);
     return;
   }
+  heard = event.id;
   document.dispatchEvent(new CustomEvent("casebound:event", { detail: event }));
   const number = event.source.split("/").at(-1);
   for (const element of document.querySelectorAll("[data-live]")) {
@@ -60,15 +71,17 @@ function hear({ kind, event }) {
   }
 }
 
-/** Once for all that happens in a moment. */
+/** Once for all that happens in a moment, and on a busy desk no oftener than one can read. */
 function refresh(element) {
   if (waiting.has(element)) return;
+  const pause = (refreshed.get(element) ?? 0) + PAUSE_MS - performance.now();
   waiting.set(
     element,
     setTimeout(() => {
       waiting.delete(element);
+      refreshed.set(element, performance.now());
       if (element.isConnected) window.htmx.trigger(element, "live");
-    }, GATHER_MS),
+    }, Math.max(GATHER_MS, pause)),
   );
 }
 

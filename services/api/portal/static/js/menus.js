@@ -2,11 +2,11 @@
 
 /** Close on Escape, on a click elsewhere and when the focus leaves; one at a time. */
 export function startMenus() {
-  const others = (target) =>
-    [...document.querySelectorAll("details.menu[open]")].filter((menu) => !(target instanceof Node && menu.contains(target)));
-  const close = (target) => others(target).forEach((menu) => (menu.open = false));
+  const open = () => [...document.querySelectorAll("details.menu[open]")];
+  const close = (target) => open().filter((menu) => !menu.contains(target)).forEach((menu) => (menu.open = false));
   document.addEventListener("pointerdown", ({ target }) => close(target));
-  document.addEventListener("focusin", ({ target }) => close(target));
+  // A press on a menu's label gives the focus to what lies around the menu, which is not leaving it.
+  document.addEventListener("focusin", ({ target }) => open().some((menu) => target.contains(menu)) || close(target));
   document.addEventListener("keydown", (event) => {
     const menu = event.target instanceof Element && event.target.closest("details.menu[open]");
     if (!menu) return;
