@@ -83,7 +83,7 @@ def _cells(rule: Rule) -> list[str]:
     staff = [_mark(role in rule.staff) for role in StaffRole]
     otherwise = "their own" if Relation.UPLOADER in rule.customers else "no"
     customers = ["yes" if relation in rule.customers else otherwise for relation in _CUSTOMERS]
-    scope = f"`{rule.scope}`" if rule.scope else _mark(rule.scope == "")
+    scope = f"`{rule.scope}`{', their own' if rule.own else ''}" if rule.scope else _mark(rule.scope == "")
     return [*staff, *customers, scope]
 
 

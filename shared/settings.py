@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     object_store_url: str | None = None
     """Where the contents of files are kept, the same for API and worker: ``file:///folder`` or ``s3://bucket/prefix``.
     Default: ``DATA_DIR/files``."""
+    unattached_files_max: int = Field(default=100, ge=1)
+    """Uploaded files without a case that are kept for one person on one desk; further uploads are refused (409)."""
+    unattached_bytes_max: int = Field(default=1024**3, ge=1)
+    """What those files may have together, in bytes."""
     oidc_issuer: str | None = None
     """The OpenID provider that people log in with, exactly as it writes its issuer (``docs/log-in.md``);
     without it there is no log-in but the demo's."""

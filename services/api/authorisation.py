@@ -54,12 +54,13 @@ class Rule:
     """Which of the staff may, which customers by what they are to the case, and a service account with which scope.
 
     Without a case at hand a customer may if there is any relation with which they may. No scope: no service may;
-    an empty one: every service may.
+    an empty one: every service may. ``own``: a service only with files that it uploaded itself.
     """
 
     staff: frozenset[StaffRole]
     customers: frozenset[Relation]
     scope: str | None
+    own: bool = False
 
 
 STAFF = frozenset(StaffRole)
@@ -96,7 +97,7 @@ TABLE: dict[Access | Action, Rule] = {
     Action.TAKE:              Rule(STAFF,    NO_CUSTOMER,                             None),
     Action.EDIT:              Rule(STAFF,    ACCOUNT,                                 "case.edit"),
     Action.ATTACH:            Rule(STAFF,    INVOLVED,                                "case.attach"),
-    Action.REMOVE_ATTACHMENT: Rule(STAFF,    OWNERS | {Relation.UPLOADER},            "case.attach"),
+    Action.REMOVE_ATTACHMENT: Rule(STAFF,    OWNERS | {Relation.UPLOADER},            "case.attach", own=True),
     Action.ESCALATE:          Rule(STAFF,    ACCOUNT,                                 "case.escalate"),
     Action.REQUEST_CLOSE:     Rule(NO_STAFF, ACCOUNT,                                 None),
     Action.RESOLVE:           Rule(STAFF,    NO_CUSTOMER,                             "case.resolve"),
@@ -180,7 +181,8 @@ def may(caller: Caller, action: Access | Action, case: Seen | None = None, uploa
         return False
     match caller.kind:
         case ActorKind.SERVICE:
-            return rule.scope == "" or rule.scope in caller.scopes
+            theirs = not rule.own or case is None or uploaded_by == caller.name
+            return theirs and (rule.scope == "" or rule.scope in caller.scopes)
         case ActorKind.STAFF:
             return caller.role in rule.staff
         case ActorKind.CUSTOMER:
@@ -206,6 +208,12 @@ def require(caller: Caller, action: Access | Action, case: Seen | None = None, u
         return
     wanted = action.value if isinstance(action, Access) else f"use «{action}»"
     rule = TABLE.get(action, Rule(NO_STAFF, NO_CUSTOMER, None))
+    if caller.kind is ActorKind.SERVICE and rule.scope in caller.scopes:
+        raise Problem(
+            "forbidden",
+            f"The service account «{caller.name}» may {wanted} only for files that it uploaded itself; "
+            f"this one is from {uploaded_by}.",
+        )
     if caller.kind is ActorKind.SERVICE and rule.scope:
         raise Problem(
             "forbidden",

@@ -12,7 +12,7 @@ from services.api.problems import Problem
 MAX_BODY_BYTES = 1024 * 1024
 """Of JSON: the longest text of a form may be 64 KiB, and JSON can write each byte of it in six."""
 _UPLOAD = re.compile(r"/api/v1/desks/[^/]+/attachments/?|/desks/[^/]+/cases/[^/]+/attachments")
-"""Upload by a program or by a page. Has a bound of its own, the desk's, and holds nothing in memory (``attachments/receiving.py``)."""
+"""By a program or a page. Bounded by the desk, and nothing of it is held in memory (``attachments/receiving.py``)."""
 
 
 class BodyLimit:

@@ -12,13 +12,17 @@ from sqlalchemy import text
 
 from services.api.answers import Json
 from services.api.context import Context, Ctx
+from services.api.short_memory import ShortMemory
 from shared.telemetry.metrics import metrics_endpoint
 
 router = APIRouter(tags=["operation"])
 router.add_api_route("/metrics", metrics_endpoint, include_in_schema=False)
 
 CHECK_SECONDS = 3.0
-_EXAMPLE = {"status": "ready", "checks": {"postgres": "ok", "temporal": "ok", "nats": "ok"}}
+FILES_SECONDS = 30.0
+"""How long it is remembered whether files can be kept: to find out a small one is written, which S3 charges for."""
+_EXAMPLE = {"status": "ready", "checks": {"postgres": "ok", "temporal": "ok", "nats": "ok", "files": "ok"}}
+_files = ShortMemory[str](FILES_SECONDS, size=8)
 
 
 @router.get("/healthz", responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
@@ -35,12 +39,17 @@ async def healthz() -> JSONResponse:
     },
 )
 async def readyz(context: Ctx) -> JSONResponse:
-    """Answer 200 when commands can be taken. Without NATS they can: it is reported as degraded."""
-    postgres, temporal = await asyncio.gather(_check(_postgres(context)), _check(_temporal(context)))
+    """Answer 200 when commands can be taken. Without NATS or the store for files they can: that is degraded."""
+    postgres, temporal, store = await asyncio.gather(
+        _check(_postgres(context)),
+        _check(_temporal(context)),
+        _files.get(context.objects, lambda: _check(context.objects.check())),
+    )
     nats = "ok" if context.nats.bus else "away: lists come from Postgres, live pages and mail wait"
+    files = "ok" if store == "ok" else f"away: files are neither taken nor given out ({store})"
     ready = postgres == temporal == "ok"
-    status = ("ready" if nats == "ok" else "degraded") if ready else "not ready"
-    checks = {"postgres": postgres, "temporal": temporal, "nats": nats}
+    status = ("ready" if nats == files == "ok" else "degraded") if ready else "not ready"
+    checks = {"postgres": postgres, "temporal": temporal, "nats": nats, "files": files}
     return Json({"status": status, "checks": checks}, 200 if ready else 503)
 
 

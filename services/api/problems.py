@@ -34,6 +34,9 @@ MEANINGS: Mapping[str, Meaning] = {
     "method_not_allowed": Meaning(405, "Method not allowed", "The header Allow names the methods that are."),
     "payload_too_large": Meaning(413, "Too large", "Send less at once."),
     "upload_timeout": Meaning(408, "Upload cut off", "Send the file again, over a better connection."),
+    "too_many_unattached_files": Meaning(
+        409, "Too many files without a case", "Add those that you have uploaded to cases, or wait for a day."
+    ),
     "attachment_too_large": Meaning(413, "File too large", "«max_bytes» says how large a file this desk takes."),
     "attachment_type_not_allowed": Meaning(
         415, "Type of file not allowed", "The answer's «errors» say what is allowed, where that is a list."

@@ -105,6 +105,11 @@ SEEN: ColumnElement[bool] = or_(
 than asking it."""
 
 
+def seen(viewer: Viewer) -> ColumnElement[bool]:
+    """``SEEN`` as a part of a larger condition, through these eyes."""
+    return SEEN.params(seen_by(viewer))
+
+
 def seen_by(viewer: Viewer) -> dict[str, Any]:
     """Through whose eyes ``SEEN`` looks."""
     return {"viewer_staff": viewer.staff, "viewer_email": viewer.email, "viewer_accounts": viewer.accounts}

@@ -187,7 +187,7 @@ async def _objects(settings: Settings) -> str:
     if settings.object_store_url is None and not settings.data_dir.exists():
         raise UnreachableError("the data directory does not exist yet")
     try:
-        await open_store(settings).check()
+        await open_store(settings, make=False).check()
     except (ValueError, ObjectStoreError) as error:
         raise UnreachableError(str(error)) from error
     return "takes, gives back and deletes files"

@@ -22,6 +22,7 @@ class CaseDocument:
         people: addresses of reporter, contact and CC, who may see the case; ``names``: theirs.
         severity_rank: place in the desk's list, 0 first; None without a severity. Likewise ``impact_rank``.
         recorded_at: when its newest event was committed.
+        due_at: when the window ends that runs; None if none does.
     """
 
     id: str
@@ -47,6 +48,7 @@ class CaseDocument:
     created_at: datetime
     updated_at: datetime
     recorded_at: datetime | None
+    due_at: datetime | None = None
 
 
 class IndexBrokenError(Exception):

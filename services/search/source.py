@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.search.index import CaseDocument
+from shared.db.cases import DUE_AT
 from shared.db.engine import Database
 from shared.db.models import Case, CaseEvent, Desk, Person
 from shared.domain.events import STAFF_ONLY
@@ -39,6 +40,7 @@ _CASE_COLUMNS: Final = (
     Desk.key,
     Desk.severities,
     CaseEvent.recorded_at,
+    DUE_AT.label("due_at"),
 )
 _WRITTEN: Final = func.nullif(
     func.concat_ws(
@@ -173,6 +175,7 @@ def _document(
         created_at=row.created_at,
         updated_at=row.updated_at,
         recorded_at=row.recorded_at,
+        due_at=row.due_at,
     )
 
 

@@ -6,19 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tantivy import Occur, Query, Schema
+from tantivy import FieldType, Occur, Query, Schema
 
 from services.search.tantivy_schema import (
     DESK,
+    DUE,
     INTERNAL,
     KEY,
     PEOPLE,
     SUBJECT,
     TEXT,
     analyzer,
+    milliseconds,
     normalised,
 )
-from shared.contracts.search import FACETS, Filters, SearchQuery, Viewer
+from shared.contracts.search import FACETS, Filters, SearchQuery, Span, Viewer
 
 _ANALYZER: Final = analyzer()
 _SUBJECT_BOOST: Final = 3.0
@@ -100,8 +102,17 @@ def _filtered(schema: Schema, filters: Filters, viewer: Viewer) -> Iterator[Quer
     if filters.mine:
         email = (viewer.email or "").lower()
         yield _any(_term(schema, name, email) for name in (PEOPLE, "assignee") if email)
+    if filters.due:
+        yield _during(schema, DUE, filters.due)
     if filters.within:
         yield from _filtered(schema, filters.within, viewer)
+
+
+def _during(schema: Schema, name: str, span: Span) -> Query:
+    start = milliseconds(span.start) if span.start else 0
+    return Query.range_query(
+        schema, name, FieldType.Unsigned, start, milliseconds(span.end), include_lower=True, include_upper=False
+    )
 
 
 def _values(filters: Filters, name: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import tantivy
@@ -12,7 +12,7 @@ from services.search.index import CaseDocument
 from shared.contracts.search import FACETS
 from shared.domain.case import Status
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raise it with every change of what documents hold: an index of another version is built anew."""
 
 ID: Final = "id"
@@ -24,6 +24,7 @@ PEOPLE: Final = "people"
 SUBJECT: Final = "subject"
 TEXT: Final = "text"
 INTERNAL: Final = "internal"
+DUE: Final = "due"
 NOBODY: Final = "none"
 """How a case without an assignee is filtered and counted."""
 
@@ -58,7 +59,7 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
     for name in (SUBJECT, TEXT, INTERNAL):
         builder.add_text_field(name, tokenizer_name=_WORDS, index_option="freq")
-    for name in (NUMBER, SEQ):
+    for name in (NUMBER, SEQ, DUE):
         builder.add_unsigned_field(name, fast=True)
     for descending in (False, True):
         for key in (*_TIME_SORTS, *_RANK_SORTS):
@@ -108,8 +109,15 @@ def document(case: CaseDocument) -> tantivy.Document:
         value = getattr(case, name) or (NOBODY if name == "assignee" else None)
         if value:
             made.add_text(name, value)
+    if case.due_at:
+        made.add_unsigned(DUE, milliseconds(case.due_at))
     _add_sort_fields(made, case)
     return made
+
+
+def milliseconds(moment: datetime) -> int:
+    """A time as a number; those before 2020 are one."""
+    return max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
 
 
 def _add_sort_fields(made: tantivy.Document, case: CaseDocument) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -26,11 +27,19 @@ class Viewer(BaseModel):
     accounts: list[str] = Field(default_factory=list)
 
 
+class Span(BaseModel):
+    """A stretch of time, from ``start`` (default: ever since) to before ``end``."""
+
+    start: datetime | None = None
+    end: datetime
+
+
 class Filters(BaseModel):
     """Each list: any of these values; several lists: all of them. Empty: no restriction.
 
     ``assignee`` may hold an address or the word ``none``; ``mine`` means reported by, contact of, copied to or
-    assigned to the viewer; ``within`` are further filters, through all of which a case must pass too.
+    assigned to the viewer; ``due`` is when the window ends that runs; ``within`` are further filters, through all of
+    which a case must pass too.
     """
 
     status: list[str] = Field(default_factory=list)
@@ -41,6 +50,7 @@ class Filters(BaseModel):
     account: list[str] = Field(default_factory=list)
     assignee: list[str] = Field(default_factory=list)
     mine: bool = False
+    due: Span | None = None
     within: Filters | None = None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
+import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +16,11 @@ from shared.db.models import Case, CaseEvent, Desk
 from shared.domain.policy import Policy
 
 POLICIES: TypeAdapter[Policy] = TypeAdapter(Policy)
+
+_SEALED = Case.state["sealed"].as_boolean().is_(True)
+_WINDOW_ENDS_AT = sa.cast(Case.state[("window", "ends_at")].astext, sa.DateTime(timezone=True))
+DUE_AT: sa.ColumnElement[datetime | None] = sa.case((_SEALED, None), else_=_WINDOW_ENDS_AT)
+"""When the window of a case ends that runs: what ``shared.domain.evolution.next_deadline`` says, as SQL."""
 
 
 async def load_run(session: AsyncSession, case_id: uuid.UUID) -> CaseRun | None:

@@ -13,7 +13,7 @@ SCOPES: dict[str, str] = {
     "case.resolve": "resolve",
     "case.close": "close",
     "case.reopen": "reopen",
-    "case.attach": "upload and remove files",
+    "case.attach": "upload files, attach them, and remove those again",
     "events.read": "follow the events of the desk",
 }
 """Scope → what it allows, as documentation says it."""

@@ -34,10 +34,12 @@ class ObjectStore:
 
     Args:
         store: where they are.
+        folder: the same, where that is a folder.
     """
 
-    def __init__(self, store: LocalStore | S3Store) -> None:
+    def __init__(self, store: LocalStore | S3Store, folder: Path | None = None) -> None:
         self._store = store
+        self._folder = folder
 
     async def put(self, name: str, chunks: AsyncIterator[bytes]) -> int:
         """Write an object from a stream, of which only a part is ever held in memory.
@@ -50,6 +52,7 @@ class ObjectStore:
         Raises:
             ObjectStoreError: it could not be written.
         """
+        self._be_there()
         written = 0
 
         async def counted() -> AsyncIterator[bytes]:
@@ -71,6 +74,7 @@ class ObjectStore:
             NoSuchObjectError: there is no such object.
             ObjectStoreError: it could not be read.
         """
+        self._be_there()
         while start < end:
             try:
                 chunk = await obstore.get_range_async(self._store, name, start=start, end=min(start + CHUNK_BYTES, end))
@@ -87,6 +91,7 @@ class ObjectStore:
         Raises:
             ObjectStoreError: it could not be deleted.
         """
+        self._be_there()
         try:
             await obstore.delete_async(self._store, name)
         except FileNotFoundError:
@@ -111,22 +116,34 @@ class ObjectStore:
         if found != content:
             raise ObjectStoreError("it gives back something else than was written")
 
+    def _be_there(self) -> None:
+        """Else a folder that was moved away, or whose disk is not mounted, would be made anew, empty."""
+        if self._folder and not self._folder.is_dir():
+            raise ObjectStoreError(_gone(self._folder))
 
-def open_store(settings: Settings) -> ObjectStore:
+
+def open_store(settings: Settings, *, make: bool = True) -> ObjectStore:
     """The store that ``CASEBOUND_OBJECT_STORE_URL`` names; S3's key, region and endpoint come from ``AWS_*``.
 
+    Args:
+        settings: name it.
+        make: whether a folder that is not there is made.
+
     Raises:
-        ValueError: the URL is of neither kind, or a folder can't be made.
+        ValueError: the URL is of neither kind, or the folder is not there or can't be made.
     """
     url = settings.files_url
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         folder = Path(unquote(parts.path))
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if make:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"CASEBOUND_OBJECT_STORE_URL: can't make the folder {folder}: {error.strerror}") from error
-        return ObjectStore(LocalStore(folder))
+        if not folder.is_dir():
+            raise ValueError(_gone(folder))
+        return ObjectStore(LocalStore(folder), folder)
     if parts.scheme == "s3" and parts.netloc:
         return ObjectStore(_bucket(parts.netloc, parts.path.strip("/")))
     raise ValueError(f"CASEBOUND_OBJECT_STORE_URL is {url}; it must read file:///folder or s3://bucket/prefix")
@@ -140,6 +157,10 @@ def _bucket(bucket: str, prefix: str) -> S3Store:
         client_options={"allow_http": plain, "connect_timeout": "5s", "timeout": "60s"},
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
     )
+
+
+def _gone(folder: Path) -> str:
+    return f"the folder {folder} is not there: mount it, or put it back"
 
 
 def _told(error: BaseError) -> str:

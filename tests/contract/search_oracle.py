@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.search.index import CaseDocument
-from shared.contracts.search import FACETS, Filters, SearchQuery, Viewer
+from shared.contracts.search import FACETS, Filters, SearchQuery, Span, Viewer
 
 STATUSES = ("new", "open", "awaiting_customer", "escalated", "resolved", "closed")
 SEVERITIES = ("Critical", "High", "Medium", "Low")
@@ -67,6 +67,7 @@ def random_cases(rng: random.Random, count: int) -> list[CaseDocument]:
                 created_at=created,
                 updated_at=created + timedelta(minutes=rng.randrange(40)),
                 recorded_at=None,
+                due_at=rng.choice((None, _EARLIEST + timedelta(milliseconds=rng.randrange(20)))),
             )
         )
     return cases
@@ -92,7 +93,9 @@ def random_query(rng: random.Random, **fixed: object) -> SearchQuery:
         "desk": rng.choice(tuple(DESKS)),
         "viewer": random_viewer(rng),
         "q": _random_words(rng),
-        "filters": Filters(mine=rng.random() < 0.15, within=_random_within(rng, values), **filters),
+        "filters": Filters(
+            mine=rng.random() < 0.15, due=_random_span(rng), within=_random_within(rng, values), **filters
+        ),
         "sort": rng.choice(("", "-")) + rng.choice(SORTS),
         "page": rng.choice((1, 1, 2, 3)),
         "page_size": rng.choice((1, 7, 25, 100)),
@@ -104,6 +107,13 @@ def _random_within(rng: random.Random, values: dict[str, tuple[str, ...]]) -> Fi
     if rng.random() < 0.9:
         return None
     return Filters(status=rng.sample(STATUSES, 3), assignee=rng.sample(values["assignee"], 2), mine=rng.random() < 0.5)
+
+
+def _random_span(rng: random.Random) -> Span | None:
+    if rng.random() < 0.8:
+        return None
+    start, end = sorted(_EARLIEST + timedelta(milliseconds=rng.randrange(22)) for _ in range(2))
+    return Span(start=rng.choice((None, start)), end=end)
 
 
 SORTS = ("updated_at", "created_at", "number", "subject", "status", "severity", "impact", "product")
@@ -167,7 +177,13 @@ def _passes(case: CaseDocument, filters: Filters, viewer: Viewer) -> bool:
     email = (viewer.email or "").lower()
     if filters.mine and not (email and (email in case.people or email == case.assignee)):
         return False
+    if filters.due and not _during(case.due_at, filters.due):
+        return False
     return filters.within is None or _passes(case, filters.within, viewer)
+
+
+def _during(moment: datetime | None, span: Span) -> bool:
+    return moment is not None and (span.start or moment) <= moment < span.end
 
 
 def _has_words(case: CaseDocument, query: SearchQuery) -> bool:

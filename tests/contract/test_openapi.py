@@ -21,7 +21,7 @@ ROUTES = {
     ("patch", CASE): {200} | CHANGE,
     ("post", f"{CASE}/comments"): {201} | CHANGE,
     ("post", f"{CASE}/follow-up"): {201} | CHANGE,
-    ("post", f"{DESK}/attachments"): {201, 401, 403, 404, 413, 415, 422, 503},
+    ("post", f"{DESK}/attachments"): {201, 401, 403, 404, 408, 409, 413, 415, 422, 503},
     ("get", f"{CASE}/attachments"): {200, 401, 404, 503},
     ("get", f"{CASE}/attachments/{{attachment}}"): {200, 206, 401, 404, 410, 416, 503},
     ("delete", f"{CASE}/attachments/{{attachment}}"): {200, 410} | CHANGE,

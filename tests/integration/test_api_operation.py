@@ -35,7 +35,7 @@ async def test_health(world: ApiWorld) -> None:
     await world.app.state.context.nats.wait()
     ready = await get(world, "/readyz")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "checks": {"postgres": "ok", "temporal": "ok", "nats": "ok"}}
+    assert ready.json() == {"status": "ready", "checks": dict.fromkeys(("postgres", "temporal", "nats", "files"), "ok")}
     metrics = await get(world, "/metrics")
     assert "casebound_commands" in metrics.text
 

@@ -120,7 +120,8 @@ async def test_a_file_is_uploaded_attached_listed_and_downloaded(desk: ApiDesk) 
     added = await sent(desk.bob, "c.pdf")
     more = await desk.bob.did(case["number"], "attach", attachments=[added["id"], added["id"]])
     first, second, third = await files_of(desk.ada, case["number"])
-    assert first == file | {"uploaded_by": BOB, "seq": 1, "internal": False, "created_at": first["created_at"]}
+    more_known = {"uploaded_by": BOB, "seq": 1, "internal": False, "removable": True}
+    assert first == file | more_known | {"created_at": first["created_at"]}
     assert (second["filename"], second["seq"]) == ("b.pdf", said["seq"])
     assert (third["filename"], third["seq"]) == ("c.pdf", more["seq"])
     download = await desk.ada.get(f"/cases/{case['key']}/attachments/{file['id']}")

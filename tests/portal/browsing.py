@@ -96,7 +96,7 @@ class Portal:
         self.base = stack.api
         self._browser = browser
         self._contexts: list[BrowserContext] = []
-        self._windows: list[Window] = []
+        self.windows: list[Window] = []
 
     async def window(
         self,
@@ -135,7 +135,7 @@ class Portal:
         context.set_default_timeout(10_000)
         self._contexts.append(context)
         window = Window(await context.new_page(), self.base)
-        self._windows.append(window)
+        self.windows.append(window)
         _watch(window)
         if email:
             await window.log_in(email, path)
@@ -147,7 +147,7 @@ class Portal:
         """Close all windows; fail for what went wrong in them."""
         for context in self._contexts:
             await context.close()
-        errors = [error for window in self._windows for error in window.errors]
+        errors = [error for window in self.windows for error in window.errors]
         assert not errors, "\n".join(errors)
 
 

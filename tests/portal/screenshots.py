@@ -41,7 +41,7 @@ async def _case(page: Page) -> str:
 
 
 async def _type(page: Page) -> None:
-    await page.get_by_label("Subject").fill("Export of invoices ends with an error")
+    await page.locator("#field-subject").fill("Export of invoices ends with an error")
 
 
 async def _palette(page: Page) -> None:

@@ -23,7 +23,7 @@ async def figure(page: Page, label: str) -> int:
 
 @pytest.mark.parametrize(("who", "status"), [(ADA, 403), (BOB, 403), (GRACE, 200)])
 async def test_it_is_for_leads_and_admins(portal: Portal, who: str, status: int) -> None:
-    window = await portal.window(who)
+    window = await portal.window(who, "/desks/standard/cases")
     await expect(window.page.get_by_role("link", name="Overview")).to_have_count(1 if status == 200 else 0)
     answer = await window.page.goto(f"{portal.base}{OVERVIEW}")
     assert answer is not None

@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.types import Receive, Scope, Send
 
 from services.api.answers import PROBLEM_JSON, Json
+from services.api.attachments.pace import Pace
 from services.api.problems import Problem
 
 LINGER_SECONDS = 5.0
@@ -28,8 +29,13 @@ class Incoming:
         self.ended = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """What comes in."""
-        async for chunk in self._request.stream():
+        """What comes in.
+
+        Raises:
+            Problem: 408, as it comes too slowly.
+        """
+        pace, stream = Pace(), self._request.stream()
+        while (chunk := await pace.next(stream)) is not None:
             yield chunk
         self.ended = True
 

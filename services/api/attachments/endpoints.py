@@ -64,7 +64,7 @@ _log = get_logger(__name__)
     "/attachments",
     status_code=201,
     response_model=UploadedFile,
-    responses=documented(401, 403, 404, 408, 413, 415, 422, 503),
+    responses=documented(401, 403, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra=_FORM,
 )
 async def post_attachment(request: Request, caller: CallerHere, context: Ctx, key: KeyHere) -> Response:

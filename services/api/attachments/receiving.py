@@ -11,7 +11,7 @@ from typing import get_args
 
 from fastapi import Request
 from fastapi.responses import Response
-from sqlalchemy import delete, func, insert, update
+from sqlalchemy import Delete, Update, delete, func, update
 from starlette.requests import ClientDisconnect
 
 from services.api.answers import Answer
@@ -20,6 +20,8 @@ from services.api.attachments.evidence import Evidence
 from services.api.attachments.filenames import safe_filename
 from services.api.attachments.judging import Judged, Kind, judge, refuse_hopeless
 from services.api.attachments.multipart import FORM_MAX_BYTES, FileForm
+from services.api.attachments.pace import UPLOAD_SECONDS
+from services.api.attachments.unattached import announce, room_for
 from services.api.callers import Caller
 from services.api.commands import unavailable
 from services.api.context import Context
@@ -33,7 +35,6 @@ from shared.telemetry import get_logger
 
 UPLOADS_AT_ONCE = 16
 """Each holds some 10 MB in memory on its way to S3; others wait in line."""
-UPLOAD_SECONDS = 15 * 60
 
 _log = get_logger(__name__)
 
@@ -109,7 +110,7 @@ async def receive(receiving: Receiving, request: Request) -> Response:
         201 with what is known of the file, or the problem if there is one before all of it has come.
 
     Raises:
-        Problem: 413, 415, 422, 503. Nothing is left in the store then.
+        Problem: 408, 409, 413, 415, 422, 503. Nothing is left in the store then.
     """
     incoming = Incoming(request)
     try:
@@ -123,14 +124,15 @@ async def receive(receiving: Receiving, request: Request) -> Response:
 async def _received(receiving: Receiving, request: Request, incoming: Incoming) -> Answer:
     policy = receiving.caller.desk.policy
     announced = request.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) > policy.attachment_max_bytes + FORM_MAX_BYTES:
+    length = int(announced) if announced.isdigit() else policy.attachment_max_bytes
+    if length > policy.attachment_max_bytes + FORM_MAX_BYTES:
         raise too_large(policy)
     upload = Upload(FileForm(request.headers.get("Content-Type", ""), incoming.chunks()), policy)
     try:
         async with receiving.context.uploads, asyncio.timeout(UPLOAD_SECONDS):
             if await _was_answered(receiving):
                 return await _answered_again(receiving, upload)
-            return await _store(receiving, upload)
+            return await _store(receiving, upload, min(length, policy.attachment_max_bytes))
     except TimeoutError:
         detail = f"The upload took longer than {UPLOAD_SECONDS // 60} minutes and was cut off; try again."
         raise Problem("upload_timeout", detail) from None
@@ -159,10 +161,10 @@ async def _answered_again(receiving: Receiving, upload: Upload) -> Answer:
     return kept
 
 
-async def _store(receiving: Receiving, upload: Upload) -> Answer:
+async def _store(receiving: Receiving, upload: Upload, at_most: int) -> Answer:
     """The row comes first, so that whatever happens housekeeping finds what is in the store."""
-    attachment = uuid.uuid4()
-    await _announce(receiving, attachment)
+    attachment, context, caller = uuid.uuid4(), receiving.context, receiving.caller
+    await announce(context.database, caller, room_for(context.settings, caller), attachment, at_most)
     try:
         await receiving.context.objects.put(object_name(attachment), upload.content())
         once = _once(receiving, upload)
@@ -180,14 +182,6 @@ async def _store(receiving: Receiving, upload: Upload) -> Answer:
     return answer
 
 
-async def _announce(receiving: Receiving, attachment: uuid.UUID) -> None:
-    caller = receiving.caller
-    unknown = {"filename": "", "content_type": "", "size": 0, "sha256": "", "kind": "file"}
-    values = {"id": attachment, "desk_id": caller.desk.id, "uploaded_by": caller.email or caller.name, **unknown}
-    async with receiving.context.database.transaction_as(receiving.caller.eyes) as connection:
-        await connection.execute(insert(Attachment).values(values))
-
-
 async def _complete(receiving: Receiving, attachment: uuid.UUID, upload: Upload) -> Answer:
     known = {
         "filename": upload.judged.filename,
@@ -203,11 +197,17 @@ async def _complete(receiving: Receiving, attachment: uuid.UUID, upload: Upload)
 
 
 async def _forget(receiving: Receiving, attachment: uuid.UUID) -> None:
+    """Delete what was kept of a file; what can't be deleted now is housekeeping's, and takes no room any more."""
+    unattached = (Attachment.id == attachment, Attachment.case_id.is_(None))
     try:
         await receiving.context.objects.delete(object_name(attachment))
+        done: Delete | Update = delete(Attachment).where(*unattached)
+    except ObjectStoreError as error:
+        _log.warning("a file that was not taken is left to housekeeping", attachment=str(attachment), error=str(error))
+        done = update(Attachment).where(*unattached).values(removed_at=func.now())
+    try:
         async with receiving.context.database.transaction_as(receiving.caller.eyes) as connection:
-            unattached = delete(Attachment).where(Attachment.id == attachment, Attachment.case_id.is_(None))
-            await connection.execute(unattached)
+            await connection.execute(done)
     except Exception as error:
         _log.warning("a file that was not taken is left to housekeeping", attachment=str(attachment), error=str(error))
 

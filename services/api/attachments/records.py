@@ -9,11 +9,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, true
 
 from services.api.answers import rfc3339
+from services.api.authorisation import may
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord
 from services.api.problems import Problem, not_found
 from shared.db.models import Attachment
 from shared.db.viewed import Sight
+from shared.domain.decision import allowed_actions
+from shared.domain.lifecycle import Action
 
 _file = Attachment.__table__.c
 _FILES = select(
@@ -39,10 +42,17 @@ def _shown_to(caller: Caller) -> ColumnElement[bool]:
 
 
 async def files_of(session: Sight, caller: Caller, record: CaseRecord) -> list[dict[str, Any]]:
-    """The case's files, in the order in which they came, as they go out."""
+    """The case's files, in the order in which they came, as they go out: each with whether the caller may remove it."""
     query = _FILES.where(_file.case_id == record.id, _file.removed_at.is_(None), _shown_to(caller))
     rows = await session.execute(query.order_by(_file.seq, _file.created_at, _file.id))
-    return [_file_out(row) for row in rows]
+    return [_file_out(row) | {"removable": removable(caller, record, row.uploaded_by)} for row in rows]
+
+
+def removable(caller: Caller, record: CaseRecord, uploaded_by: str) -> bool:
+    """Whether the caller may remove a file of the case now: by the table of rights, and by the lifecycle."""
+    possible = allowed_actions(record.state, record.policy, caller.kind, record.now)
+    allowed = any(action.name is Action.REMOVE_ATTACHMENT for action in possible)
+    return allowed and may(caller, Action.REMOVE_ATTACHMENT, record.state, uploaded_by)
 
 
 async def files_by_id(

@@ -29,6 +29,7 @@ class AttachedFile(UploadedFile):
     created_at: Instant
     seq: int = Field(description="The event that it came with.")
     internal: bool = Field(description="Came with a note, so customers don't see it.")
+    removable: bool = Field(description="Whether the caller may remove it now.")
 
 
 class AttachedFiles(BaseModel):

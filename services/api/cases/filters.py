@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.api.callers import Caller
+from services.api.cases.due import Due, span_of
 from services.api.cases.schemas import Line, storable
 from services.api.problems import FieldError, Problem, invalid
 from shared.contracts.search import Filters, SortKey
@@ -55,6 +57,12 @@ class CaseQuery(BaseModel):
         description="`me`: only cases in which the next step is one's own. For staff those assigned to them that the "
         "desk works on; for customers those of theirs that await a reply or the confirmation of a resolution.",
     )
+    due: Due | None = Field(
+        default=None,
+        description="Only cases whose window ends then, by the desk's time: resolved ones that close by themselves, "
+        "closed ones that can be reopened until then. `week`: today and the six days after; `overdue`: it has ended "
+        "and the case is about to follow.",
+    )
     sort: Annotated[str, AfterValidator(_sort)] = Field(
         default="-updated_at", description=f"One of {', '.join(SORT_KEYS)}; `-` in front for descending."
     )
@@ -100,6 +108,7 @@ def resolve_filters(caller: Caller, query: CaseQuery) -> Filters:
         **{name: getattr(query, name) for name in ("product", "type", "severity", "impact", "account")},
         assignee=[caller.address if each == ME else each for each in query.assignee],
         mine=query.mine,
+        due=span_of(query.due, datetime.now(UTC), desk.timezone) if query.due else None,
         within=_awaiting(caller) if query.awaiting else None,
     )
 

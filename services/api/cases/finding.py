@@ -20,6 +20,7 @@ from services.api.problems import Problem
 from services.api.visibility import SEEN, seen_by
 from shared.contracts.search import FACETS, After, Filters, NumbersPart, SearchAnswer, SearchQuery
 from shared.contracts.subjects import SEARCH_NUMBERS, SEARCH_QUERY
+from shared.db.cases import DUE_AT
 from shared.db.models import Case, CaseEvent
 from shared.db.viewed import Sight
 from shared.domain.case import ActorKind, Status
@@ -166,6 +167,8 @@ def _conditions(caller: Caller, filters: Filters) -> list[ColumnElement[bool]]:
         me = caller.address
         mine = (Case.reporter == me, Case.contact == me, Case.assignee == me, Case.cc.contains([me]))
         conditions.append(or_(*mine))
+    if filters.due:
+        conditions += [filters.due.end > DUE_AT, *([filters.due.start <= DUE_AT] if filters.due.start else [])]
     return conditions + (_conditions(caller, filters.within) if filters.within else [])
 
 

@@ -15,8 +15,7 @@ from services.api.callers import Caller
 from services.api.cases.endpoints import CaseNumber
 from services.api.cases.records import find_case
 from services.api.context import Ctx
-from services.api.events.links import told_live
-from services.api.events.records import read_events
+from services.api.events.records import read_events, told_live
 from services.api.events.schemas import EventList
 from services.api.events.stream import Follower, live
 from services.api.problems import FieldError, documented, invalid

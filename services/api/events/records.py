@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, bindparam, select, true
+from sqlalchemy import ColumnElement, Integer, Row, bindparam, cast, exists, select, true
 
 from services.api.answers import rfc3339
 from services.api.callers import Caller
-from services.api.cases.records import CaseRecord
-from services.api.events.links import with_links_in_sight
+from services.api.cases.records import CaseRecord, unseen
+from services.api.visibility import seen
+from shared.contracts.events import CaseEvent as StreamedEvent
 from shared.contracts.events import details
 from shared.contracts.workflow import Outcome
-from shared.db.models import CaseEvent
-from shared.db.viewed import Sight
+from shared.db.models import Case, CaseEvent
+from shared.db.viewed import Sight, ViewedDatabase
 from shared.domain.commands import Comment
 from shared.domain.decision import decide
 from shared.domain.events import STAFF_ONLY, Commented, Noted
@@ -28,31 +30,58 @@ _OF_COMMAND = (
     .limit(1)
 )
 
+_OTHER_CASE: Final[Mapping[str, str]] = {"followed_up": "number", "opened": "follow_up_of"}
+"""Kinds of events that name another case, and the field in which they do."""
+
 
 def hidden_from(caller: Caller) -> frozenset[str]:
     """Kinds of events that the caller never sees (desk-rules standard 5)."""
     return STAFF_ONLY if caller.is_customer else frozenset()
 
 
-def _shown_to(caller: Caller) -> ColumnElement[bool]:
-    hidden = hidden_from(caller)
-    return CaseEvent.kind.not_in(hidden) if hidden else true()
+def shown_to(caller: Caller) -> ColumnElement[bool]:
+    """Which events the caller is told of: no internal ones, and of follow-ups only those that they see.
+
+    A condition on the table of events of the desk's cases. To whom a follow-up is hidden nothing has happened.
+    """
+    if not caller.is_customer:
+        return true()
+    number = cast(CaseEvent.data[_OTHER_CASE["followed_up"]].astext, Integer)
+    sees_it = exists().where(Case.desk_id == caller.desk.id, Case.number == number, seen(caller.viewer))
+    return CaseEvent.kind.not_in(hidden_from(caller)) & ((CaseEvent.kind != "followed_up") | sees_it)
 
 
 async def read_events(
     session: Sight, caller: Caller, case_id: uuid.UUID, after_seq: int, limit: int
 ) -> list[dict[str, Any]]:
-    """Events after ``after_seq`` in order, at most ``limit``, as they go out."""
-    shown: list[dict[str, Any]] = []
-    while len(shown) < limit:
-        query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, _shown_to(caller))
-        wanted = limit - len(shown)
-        rows = (await session.execute(query.order_by(CaseEvent.seq).limit(wanted))).all()
-        shown += await with_links_in_sight(session, caller, [(row.kind, event_out(row)) for row in rows])
-        if len(rows) < wanted:
-            break
-        after_seq = rows[-1].seq
-    return shown
+    """Events after ``after_seq`` in order, at most ``limit``, as they go out, without links to hidden cases."""
+    query = _EVENTS.where(CaseEvent.case_id == case_id, CaseEvent.seq > after_seq, shown_to(caller))
+    told = [event_out(row) for row in await session.execute(query.order_by(CaseEvent.seq).limit(limit))]
+    link = _OTHER_CASE["opened"]
+    hidden = await unseen(session, caller, (event.get(link) for event in told))
+    return [event | {link: None} if event.get(link) in hidden else event for event in told]
+
+
+async def told_live(
+    database: ViewedDatabase, caller: Caller, event: StreamedEvent, fields: dict[str, Any]
+) -> dict[str, Any] | None:
+    """What the caller is told of an event that was published, whose case they see.
+
+    Args:
+        database: asked only for the few events that name another case.
+        caller: whom.
+        event: it is no internal one.
+        fields: of the event as they were published.
+
+    Returns:
+        The fields for them; None for nothing.
+    """
+    link = _OTHER_CASE.get(event.kind, "")
+    if not caller.is_customer or fields.get(link) is None:
+        return fields
+    async with database.read_as(caller.eyes) as session:
+        found = await read_events(session, caller, uuid.UUID(event.case_id), event.data.seq - 1, 1)
+    return fields | {link: found[0][link]} if found and found[0]["seq"] == event.data.seq else None
 
 
 async def event_of_command(session: Sight, case_id: uuid.UUID, command_id: str) -> dict[str, Any] | None:

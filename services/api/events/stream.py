@@ -14,9 +14,9 @@ import orjson
 
 from services.api.callers import Caller
 from services.api.events.hub import EventHub, Listener, Reset, Streamed
-from services.api.events.links import Told
 from services.api.events.records import hidden_from
 from services.api.visibility import may_see
+from shared.contracts.events import CaseEvent
 from shared.messaging.pull import PullLostError
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -33,14 +33,14 @@ class Follower:
     Args:
         caller: who they are at the beginning.
         still: what they are by now; None once they may follow no more, which ends the stream.
-        told: what they are told of an event that they see: its fields, or None for nothing.
+        told: what they are told of an event of a case that they see: its fields, or None for nothing.
         session: the log-in session that proves it; None: a token does.
         expires_at: end of the session or token, and so of the stream.
     """
 
     caller: Caller
     still: Callable[[], Awaitable[Caller | None]]
-    told: Callable[[Caller, Told], Awaitable[dict[str, Any] | None]]
+    told: Callable[[Caller, CaseEvent, dict[str, Any]], Awaitable[dict[str, Any] | None]]
     session: bytes | None
     expires_at: datetime
 
@@ -109,7 +109,7 @@ async def _written(follower: Follower, now: Caller, item: Streamed | Reset) -> b
     if event.kind in hidden_from(now) or not may_see(now.viewer, event.data.case):
         return None
     content = orjson.loads(item.data)
-    fields = await follower.told(now, (event.kind, content["data"]))
+    fields = await follower.told(now, event, content["data"])
     if fields is None:
         return None
     # One line, whatever the publisher's white space: a line break would end the field.

@@ -61,7 +61,7 @@ GET /cases/{number}/attachments        +     +    +    | +        +       +    +
 GET /cases/{number}/attachments/{attachment}
                                        +     +    +    | +        +       +    +      +    | .    .     | case.read
 DELETE /cases/{number}/attachments/{attachment}
-                                       +     +    +    | +        +       +    -      -    | .    .     | case.attach
+                                       +     +    +    | +        +       +    -      -    | .    .     | none
 DELETE /cases/{number}/attachments/{attachment} own
                                        +     +    +    | +        +       +    +      +    | .    .     | case.attach
 GET /filters                           +     +    +    | +        +       +    +      +    | +    +     | none

@@ -18,7 +18,7 @@ from services.api.attachments.records import files_by_id
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord
 from services.api.events.records import hidden_from
-from services.api.portal.activity.wording import Line, Wording, addresses
+from services.api.portal.activity.wording import File, Line, Wording, addresses
 from shared.contracts.events import EVENTS
 from shared.db.models import CaseEvent, Person
 from shared.db.viewed import Sight
@@ -29,7 +29,6 @@ PAGE: Final = 40
 _row = CaseEvent.__table__.c
 _EVENT = (_row.seq, _row.kind, _row.at, _row.actor, _row.command_id, _row.command, _row.part, _row.data)
 Post = e.Opened | e.Commented | e.Noted
-File = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,9 +137,7 @@ async def read_timeline(session: Sight, caller: Caller, record: CaseRecord, part
     shown = {event.seq: event for event in events}
     begins = {seq: _beginning(seq, parents) for seq, event in shown.items() if isinstance(event, Post)}
     shown |= {event.seq: event for event in await source.with_seqs(set(begins.values()) - shown.keys())}
-    ids = [file for event in shown.values() for file in e.files_of(event)]
-    files = await files_by_id(session, caller, record, ids) if ids else {}
-    items = _Grouping(parents, files, await _wording(session, caller, record, shown.values())).items(
+    items = _Grouping(parents, await _wording(session, caller, record, shown.values())).items(
         [shown[seq] for seq in sorted(shown)], begins, whole=not more and part.after is None
     )
     lowest = min((event.seq for event in events), default=None)
@@ -219,14 +216,21 @@ def _beginning(seq: int, parents: Mapping[int, int]) -> int:
     return seq
 
 
-async def _wording(session: Sight, caller: Caller, record: CaseRecord, events: Iterable[e.Event]) -> Wording:
+async def _wording(session: Sight, caller: Caller, record: CaseRecord, events: Collection[e.Event]) -> Wording:
     named = {address for event in events for address in addresses(event)}
     names: dict[str, str] = {}
     if named:
         rows = await session.execute(select(Person.email, Person.name).where(Person.email.in_(named)))
         names = {row.email: row.name for row in rows}
-    state = record.state
-    return Wording(desk=caller.desk, policy=record.policy, seq=state.seq, status=state.status, names=names)
+    ids = [file for event in events for file in e.files_of(event)]
+    return Wording(
+        desk=caller.desk,
+        policy=record.policy,
+        seq=record.state.seq,
+        status=record.state.status,
+        names=names,
+        files=await files_by_id(session, caller, record, ids) if ids else {},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,6 @@ class _Grouping:
     """Puts events together as they are shown."""
 
     parents: Mapping[int, int]
-    files: Mapping[str, File]
     wording: Wording
 
     def items(self, events: Sequence[e.Event], begins: Mapping[int, int], *, whole: bool) -> list[Conversation | Line]:
@@ -270,7 +273,7 @@ class _Grouping:
         return Message(
             event=event,
             who=self.wording.line(event).who,
-            files=[self.files[each] for each in event.attachments if each in self.files],
+            files=self.wording.files_of(event),
             copied=[self.wording.name(each) for each in event.cc] if isinstance(event, e.Commented) else [],
             answers=parent if deeper else None,
         )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from services.api.callers import DeskView
 from shared.domain import events as e
 from shared.domain.case import ActorKind, Status, Survey
 from shared.domain.policy import Policy
+
+File = Mapping[str, Any]
+"""What is known of a file, as ``files_by_id`` gives it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +30,7 @@ class Line:
         until: the words before ``end``.
         end: of the window that began with it.
         changes: what was changed: field, before and after.
-        files: ids of the files that it is about.
+        files: that it is about.
     """
 
     event: e.Event
@@ -39,7 +42,7 @@ class Line:
     until: str = ""
     end: datetime | None = None
     changes: tuple[tuple[str, str, str], ...] = ()
-    files: tuple[str, ...] = ()
+    files: Sequence[File] = ()
 
     @property
     def seq(self) -> int:
@@ -67,6 +70,7 @@ class Wording:
         seq: the latest event that ``status`` knows of.
         status: of the case then; the ends of windows are given while they run.
         names: of people, by address.
+        files: by id, those that whoever looks may see.
     """
 
     desk: DeskView
@@ -74,6 +78,7 @@ class Wording:
     seq: int
     status: Status
     names: Mapping[str, str]
+    files: Mapping[str, File]
 
     def line(self, event: e.Event) -> Line:
         """An event as a line; a comment that is shown elsewhere is one, too."""
@@ -124,12 +129,12 @@ class Wording:
                 return Line(event=event, who=who, did=did, icon="arrow-up-right")
             case e.Attached():
                 did = "added a file" if len(event.attachments) == 1 else f"added {len(event.attachments)} files"
-                return Line(event=event, who=who, did=did, icon="paperclip", files=event.attachments)
+                return Line(event=event, who=who, did=did, icon="paperclip", files=self.files_of(event))
             case e.AttachmentRemoved():
-                return Line(event=event, who=who, did="removed a file", icon="trash-2", files=(event.attachment,))
+                return Line(event=event, who=who, did="removed a file", icon="trash-2", files=self.files_of(event))
             case e.NoteAttachmentRemoved():
                 did = "removed a file of a note"
-                return Line(event=event, who=who, did=did, icon="trash-2", files=(event.attachment,))
+                return Line(event=event, who=who, did=did, icon="trash-2", files=self.files_of(event))
             case e.Surveyed():
                 return Line(event=event, who=who, did=f"answered the survey{_answers(event.survey)}", icon="star")
             case e.CommandRejected():
@@ -137,6 +142,10 @@ class Wording:
                 return Line(event=event, who=who, did=did, icon="circle-x")
             case _:
                 assert_never(event)
+
+    def files_of(self, event: e.Event) -> list[File]:
+        """The files that an event is about."""
+        return [self.files[file] for file in e.files_of(event) if file in self.files]
 
     def name(self, address: str | None) -> str:
         """What somebody is called."""

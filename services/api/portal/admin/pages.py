@@ -108,7 +108,7 @@ async def get_deliveries(
         hook = next(each for each in await webhooks_of(session, page.caller) if each.id == webhook)
         items = await deliveries_of(session, webhook, before=before, limit=_DELIVERIES, status=status)
     older = items[-1].id if len(items) == _DELIVERIES else None
-    return _render(page, "deliveries", "webhooks", hook=hook, items=items, status=status, older=older)
+    return _render(page, "deliveries", "webhooks", hook=hook, items=items, chosen=status, older=older)
 
 
 @router.post("/webhooks/{webhook}/deliveries/{delivery}/replay")

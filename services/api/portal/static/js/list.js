@@ -4,7 +4,6 @@ import { register } from "./keys.js";
 const list = () => document.getElementById("list");
 const rows = () => [...document.querySelectorAll("#rows > tr")];
 const subjectOf = (row) => row?.querySelector(".subject");
-let heard = "";
 let insist = false;
 
 register(
@@ -41,11 +40,7 @@ function countTicks() {
   if (said) said.textContent = count === 1 ? "1 case ticked" : `${count} cases ticked`;
 }
 
-// Live: what the list is fetched anew for, it is to know.
-document.addEventListener("casebound:event", ({ detail }) => (heard = detail.id));
-document.addEventListener("htmx:configRequest", ({ detail }) => {
-  if (detail.elt === list() && heard) detail.headers["Casebound-Event"] = heard;
-});
+// Live: what changes where one looks is shown there, what would move waits.
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.requestConfig.elt !== list()) return;
   if (detail.xhr.status >= 400) detail.shouldSwap = false;

@@ -3,7 +3,8 @@
 import { toast } from "./toasts.js";
 import { uploadsOf } from "./uploads.js";
 
-const TYPES = ["video/webm;codecs=vp9,opus", "video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
+/** VP8 first: it asks less of the machine whose screen is shown. */
+const TYPES = ["video/webm;codecs=vp8,opus", "video/webm;codecs=vp9,opus", "video/webm", "video/mp4"];
 const BITS_PER_SECOND = 1_200_000;
 const SLICE_MS = 500;
 /** So full a recording stops by itself, that the desk still takes it. */
@@ -64,7 +65,7 @@ class Recording {
       this.stop();
     });
     recorder.addEventListener("dataavailable", ({ data }) => this.take(data));
-    for (const name of ["start", "pause", "resume"]) recorder.addEventListener(name, () => this.show());
+    for (const name of ["pause", "resume"]) recorder.addEventListener(name, () => this.show());
     recorder.addEventListener("stop", () => this.stopped());
     // The browser has a button of its own that ends the sharing.
     stream.getVideoTracks()[0].addEventListener("ended", () => this.stop());
@@ -74,6 +75,7 @@ class Recording {
     this.leaving = (event) => event.preventDefault();
     addEventListener("beforeunload", this.leaving);
     recorder.start(SLICE_MS);
+    this.show();
     panel.querySelector("[data-recorder-pause]").focus();
   }
 
@@ -97,7 +99,12 @@ class Recording {
     this.panel.hidden = true;
     this.button.disabled = false;
     this.button.focus();
-    if (!this.kept || !this.bytes) return;
+    this.panel.querySelector("[data-recorder-time]").textContent = "0:00";
+    if (!this.kept) return;
+    if (!this.bytes) {
+      toast("Nothing had been recorded yet.", "info");
+      return;
+    }
     const type = this.recorder.mimeType.split(";")[0];
     const at = new Date().toISOString().slice(0, 19).replace("T", " ").replaceAll(":", ".");
     const file = new File(this.parts, `Recording ${at}.${type === "video/mp4" ? "mp4" : "webm"}`, { type });
