@@ -13,7 +13,7 @@ from tests.portal.browsing import Colours, Portal, Size, Window
 from tests.portal.casts import CASTS, STANDARD, Cast, Staged, staged
 
 TOM, GRACE = "tom@lumen.example", "grace@lumen.example"
-QUEUES = ("mine", "unassigned", "awaiting-me")
+QUEUES = ("mine", "unassigned", "awaiting-me", "about-to-close")
 
 
 def word() -> str:

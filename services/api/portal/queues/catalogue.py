@@ -27,6 +27,7 @@ class Queue:
         key: that leads there after ``g``.
         filters: of ``GET /cases``.
         sort: its order; the first is the next to be worked on.
+        closing: only where resolved cases close by themselves.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Queue:
     key: str
     filters: Mapping[str, Any] = field(default_factory=dict)
     sort: str = "updated_at"
+    closing: bool = False
 
     def query(
         self, least_filters: Mapping[str, list[str]], page: int = 1, page_size: int = 25, after_seq: int | None = None
@@ -83,13 +85,26 @@ QUEUES: Final[tuple[Queue, ...]] = (
         key="a",
         filters={"awaiting": "me"},
     ),
+    Queue(
+        name="about-to-close",
+        label="About to close",
+        about="Resolved cases that close by themselves within a week if nobody answers, the longest resolved first.",
+        when_empty="No case closes by itself this week.",
+        icon="calendar-clock",
+        key="b",
+        filters={"due": "week", "status": [Status.RESOLVED.value]},
+        closing=True,
+    ),
 )
 """In the order of the side bar."""
 
 
 def queues_for(caller: Caller | None) -> tuple[Queue, ...]:
     """The queues that somebody has: staff only."""
-    return QUEUES if caller is not None and caller.kind is ActorKind.STAFF else ()
+    if caller is None or caller.kind is not ActorKind.STAFF:
+        return ()
+    closes = caller.desk.policy.auto_close_after is not None
+    return tuple(queue for queue in QUEUES if closes or not queue.closing)
 
 
 def find_queue(caller: Caller, name: str) -> Queue | None:

@@ -50,6 +50,14 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   }
   insist = false;
 });
+// What the list was asked for is what its form says: a search that was cleared does not stay in its field.
+document.addEventListener("htmx:afterSwap", () => {
+  for (const field of document.querySelectorAll("#list-filters input")) {
+    if (field === document.activeElement) continue;
+    if (field.type === "search") field.value = field.defaultValue;
+    field.checked = field.defaultChecked;
+  }
+});
 document.addEventListener("click", ({ target }) => {
   if (!target.closest("[data-show-waiting]")) return;
   insist = true;
