@@ -4,11 +4,11 @@ service.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, Text, any_, bindparam, or_
+from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, Text, any_, bindparam, literal, or_
 
 from shared.contracts.search import Viewer
 from shared.db.models import Case
@@ -93,13 +93,22 @@ def may_see(viewer: Viewer, case: Seen) -> bool:
     return case.account is not None and case.account in viewer.accounts
 
 
-_email: BindParameter[str | None] = bindparam("viewer_email", type_=Text)
-SEEN: ColumnElement[bool] = or_(
+def _seen(
+    staff: BindParameter[bool], email: BindParameter[str | None], accounts: BindParameter[Sequence[str]]
+) -> ColumnElement[bool]:
+    return or_(
+        staff,
+        Case.reporter == email,
+        Case.contact == email,
+        email == any_(Case.cc),
+        Case.account == any_(accounts),
+    )
+
+
+SEEN: ColumnElement[bool] = _seen(
     bindparam("viewer_staff", type_=Boolean),
-    Case.reporter == _email,
-    Case.contact == _email,
-    _email == any_(Case.cc),
-    Case.account == any_(bindparam("viewer_accounts", type_=ARRAY(Text))),
+    bindparam("viewer_email", type_=Text),
+    bindparam("viewer_accounts", type_=ARRAY(Text)),
 )
 """The same as a condition on the table of cases; to be executed with ``seen_by``. Made once: making it takes longer
 than asking it."""
@@ -107,7 +116,12 @@ than asking it."""
 
 def seen(viewer: Viewer) -> ColumnElement[bool]:
     """``SEEN`` as a part of a larger condition, through these eyes."""
-    return SEEN.params(seen_by(viewer))
+    eyes = seen_by(viewer)
+    return _seen(
+        literal(eyes["viewer_staff"], Boolean),
+        literal(eyes["viewer_email"], Text),
+        literal(eyes["viewer_accounts"], ARRAY(Text)),
+    )
 
 
 def seen_by(viewer: Viewer) -> dict[str, Any]:

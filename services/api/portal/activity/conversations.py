@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from services.api.attachments.records import files_by_id
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord
-from services.api.events.records import hidden_from
+from services.api.events.records import shown_to
 from services.api.portal.activity.wording import File, Line, Wording, addresses
 from shared.contracts.events import EVENTS
 from shared.db.models import CaseEvent, Person
@@ -157,8 +157,7 @@ class _Source:
 
     def __init__(self, session: Sight, caller: Caller, case_id: uuid.UUID) -> None:
         self._session = session
-        hidden = hidden_from(caller)
-        self._mine: ColumnElement[bool] = (_row.case_id == case_id) & (_row.kind.not_in(hidden) if hidden else true())
+        self._mine: ColumnElement[bool] = (_row.case_id == case_id) & shown_to(caller)
 
     async def find(self, where: ColumnElement[bool], limit: int | None = None) -> list[e.Event]:
         """The newest that are so, oldest first."""

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from services.api.authorisation import may
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord
 from services.api.portal.dates import Reader
-from shared.domain.decision import allowed_actions
-from shared.domain.lifecycle import Action
 from shared.domain.policy import Policy
 
 _PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -62,15 +59,7 @@ def shown(file: Mapping[str, Any], caller: Caller, record: CaseRecord) -> FileSh
         created_at=datetime.fromisoformat(file["created_at"]),
         seq=file["seq"],
         internal=file["internal"],
-        removable=removable(caller, record, file["uploaded_by"]),
-    )
-
-
-def removable(caller: Caller, record: CaseRecord, uploaded_by: str) -> bool:
-    """Whether the route that removes a file would let them: by the table of rights, and by the lifecycle."""
-    allowed = allowed_actions(record.state, record.policy, caller.kind, record.now)
-    return any(action.name is Action.REMOVE_ATTACHMENT for action in allowed) and may(
-        caller, Action.REMOVE_ATTACHMENT, record.state, uploaded_by
+        removable=file["removable"],
     )
 
 

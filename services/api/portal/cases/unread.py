@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord, find_cases
-from services.api.events.records import hidden_from
+from services.api.events.records import shown_to
 from services.api.portal.pages import DeskPage
 from shared.db.models import Case, CaseEvent, CaseRead
 from shared.db.viewed import Sight
@@ -67,7 +67,7 @@ async def unread_of(session: Sight, caller: Caller, numbers: Collection[int]) ->
     me = caller.address
     last = (
         select(CaseEvent.seq, CaseEvent.actor_email)
-        .where(CaseEvent.case_id == Case.id, CaseEvent.kind.not_in(_NO_NEWS | hidden_from(caller)))
+        .where(CaseEvent.case_id == Case.id, CaseEvent.kind.not_in(_NO_NEWS), shown_to(caller))
         .order_by(CaseEvent.seq.desc())
         .limit(1)
         .lateral("last")

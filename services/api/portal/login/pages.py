@@ -16,7 +16,7 @@ from services.api.portal.visitors import find_visitor
 from services.api.problems import Problem
 from services.api.sessions.cookie import drop_session, keep_session
 from services.api.sessions.schemas import LogIn
-from services.api.sessions.service import end_session, log_in
+from services.api.sessions.service import log_in, log_out
 from shared.oidc import ProviderAwayError
 
 router = APIRouter()
@@ -64,7 +64,7 @@ async def post_login(page: PageHere) -> Response:
 async def post_logout(page: PersonPageHere, _form: FormHere) -> Response:
     """Log out; what the browser has kept of our pages goes too."""
     if token := page.request.cookies.get(COOKIE):
-        await end_session(page.context.database, token)
+        await log_out(page.context, token)
     answer = page.go("/login?out" if provider_here(page) else "/login", said="You are logged out.")
     drop_session(answer)
     answer.headers["Clear-Site-Data"] = '"cache"'
