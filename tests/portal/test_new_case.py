@@ -31,7 +31,8 @@ def save(page: Page) -> Any:
 
 
 def field(page: Page, label: str) -> Any:
-    return page.locator("#new-case").get_by_label(label).first
+    form = page.locator("#new-case")
+    return form.get_by_label(label).or_(form.get_by_role("group", name=label)).first
 
 
 async def write(window: Window, subject: str, description: str = "It stopped this morning.") -> None:

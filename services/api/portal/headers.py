@@ -23,6 +23,7 @@ POLICY: Final = "; ".join(
 )
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
