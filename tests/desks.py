@@ -82,7 +82,7 @@ def desk_row(slug: str, **over: Any) -> Desk:
     plain = {"name": slug, "key": "CON", "profile": "standard", "policy": {}, "policy_version": 1}
     lists = ("holidays", "products", "case_types", "severities", "contacts")
     plain["workdays"] = ["mon", "tue", "wed", "thu", "fri"]
-    return Desk(slug=slug, timezone="UTC", **plain | {each: [] for each in lists} | over)
+    return Desk(**{"slug": slug, "timezone": "UTC"} | plain | {each: [] for each in lists} | over)
 
 
 async def apply_to(database: Database, content: Json) -> list[str]:

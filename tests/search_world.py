@@ -176,11 +176,16 @@ def comment(seq: int, body: str) -> domain.Event:
     return domain.Commented(seq=seq, at=MOMENT, actor=ADA, command_id=f"c{seq}", command="comment", body=body)
 
 
+def _state(case: CaseDocument) -> dict[str, Any]:
+    window = {"ends_at": case.due_at.isoformat()} if case.due_at else None
+    return {"internal_reference": case.internal_reference, "window": window}
+
+
 def _case_row(case: CaseDocument, desk_id: int) -> models.Case:
     reporter, contact, *cc = (*case.people, None) if len(case.people) == 1 else case.people
     return models.Case(
         id=uuid.UUID(case.id), desk_id=desk_id, number=case.number, policy={}, policy_version=1,
-        state={"internal_reference": case.internal_reference}, description=case.text, seq=case.seq, status=case.status,
+        state=_state(case), description=case.text, seq=case.seq, status=case.status,
         subject=case.subject, product=case.product, type=case.type, severity=case.severity, impact=case.impact,
         account=case.account, reporter=reporter, contact=contact, cc=cc, assignee=case.assignee,
         created_at=case.created_at, updated_at=case.updated_at,

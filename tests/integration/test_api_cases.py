@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.api_world import NEW_CASE, ApiDesk, ApiWorld
-from tests.desks import ADA, BOB, CAROL, DAVE, ERIN
+from tests.desks import ADA, BOB, CAROL, DAVE, ERIN, MIA
 
 
 async def test_a_case_is_opened_and_read_back(desk: ApiDesk) -> None:
@@ -115,7 +115,7 @@ async def test_staff_open_for_a_customer(desk: ApiDesk) -> None:
     problem = (await desk.ada.post("/cases", NEW_CASE | {"account": "acne"})).json()
     assert problem["errors"][0]["allowed"] == ["acme", "other"]
     problem = (await desk.ada.post("/cases", NEW_CASE | {"account": "acme", "contact": ERIN})).json()
-    assert problem["errors"][0]["allowed"] == [BOB, CAROL, DAVE]
+    assert problem["errors"][0]["allowed"] == [BOB, CAROL, DAVE, MIA]
 
 
 async def test_what_one_may_not_see_is_not_found(desk: ApiDesk, world: ApiWorld) -> None:

@@ -138,7 +138,9 @@ async def hostile_desk(stack: Stack) -> AsyncIterator[SecurityDesk]:
             SecurityDesk(desk, neighbour), lines, as_text(), [f"{line}.txt" for line in as_lines(LINE - 4)]
         )
         made.numbers = await _each(range(1, len(lines)), lambda number: _opened(desk.reporter, lines[number]))
-        for name, own in zip(ROLES, _shared_out(as_lines(NAME)), strict=True):
+        # Numbered: names of filters that differ in capitals alone are the same.
+        names = [f"{n} {line}" for n, line in enumerate(as_lines(NAME - 4))]
+        for name, own in zip(ROLES, _shared_out(names), strict=True):
             await _each(own, partial(_kept, desk.person(name)))
         yield made
 
@@ -157,9 +159,10 @@ async def _written(made: SecurityDesk, lines: list[str], text: str, names: list[
     await reporter.did(made.number, "escalate", comment=text)
     await agent.did(made.number, "resolve", resolution_type="provided", summary=text, root_cause=text)
     await reporter.did(made.number, "reject", reason=text)
-    made.files = await _each(names, lambda name: uploaded(reporter, name))
-    for first in range(0, len(made.files), 20):
-        await reporter.did(made.number, "attach", attachments=made.files[first : first + 20])
+    for first in range(0, len(names), 20):
+        files = await _each(names[first : first + 20], lambda name: uploaded(reporter, name))
+        await reporter.did(made.number, "attach", attachments=files)
+        made.files += files
     for name in ROLES:
         made.lists[name] = await _kept(desk.person(name), "Plain")
     made.reply = (await _each([" ".join(line.split("{")) for line in lines], lambda line: _reply(desk.lead, line)))[0]
