@@ -47,7 +47,7 @@ from shared.temporal.cases import search_attributes
 COMMANDS_PER_UPDATE = 100
 BYTES_PER_UPDATE = 400_000
 """Temporal warns of payloads over 512 KB and refuses those over 2 MB."""
-LULL_SECONDS, GATHERED_SECONDS = 0.005, 0.05
+LULL_SECONDS, GATHERED_SECONDS = 0.005, 0.1
 """On a case that several people have just sent commands to, more are about to come: they are waited for until none has
 come for a moment, at most so long. An update costs about the same for many commands as for one."""
 RETRY_FIRST, RETRY_MOST = 0.05, 1.0
