@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from services.api.callers import Caller, load_caller
 from services.api.context import Context, Ctx
 from services.api.identity import Identity
 from services.api.problems import Problem
+from shared.db.engine import Database
 from shared.db.models import LoginSession, Person
 from shared.tokens import InvalidTokenError, verify
 
@@ -28,6 +30,20 @@ _cookie = APIKeyCookie(
     auto_error=False,
     description=f"From `POST /api/v1/session`; all but GET needs the session's token in `{CSRF_HEADER}`.",
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visitor:
+    """Somebody who has logged in with a browser."""
+
+    identity: Identity
+    name: str
+    csrf_token: str
+
+    @property
+    def email(self) -> str:
+        """Their address; a session is always a person's."""
+        return self.identity.email or ""
 
 
 def hash_of(token: str) -> bytes:
@@ -66,23 +82,33 @@ def _by_token(context: Context, header: str) -> Identity:
 
 
 async def _by_session(context: Context, cookie: str, request: Request) -> Identity:
-    query = (
-        select(Person.email, LoginSession.csrf_token, LoginSession.expires_at)
-        .join(Person, Person.id == LoginSession.person_id)
-        .where(*_goes_on(hash_of(cookie)))
-    )
-    async with context.database.read() as session:
-        row = (await session.execute(query)).one_or_none()
-    if row is None:
+    visitor = await find_visitor(context.database, cookie)
+    if visitor is None:
         raise unauthenticated("The session has ended; log in again.")
     if request.method not in SAFE_METHODS:
         given = request.headers.get(CSRF_HEADER, "")
-        if not secrets.compare_digest(given.encode(), row.csrf_token.encode()):
+        if not secrets.compare_digest(given.encode(), visitor.csrf_token.encode()):
             raise Problem(
                 "csrf_token_missing",
                 f"The header {CSRF_HEADER} must repeat the session's csrf_token; GET /api/v1/session gives it.",
             )
-    return Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at, session=hash_of(cookie))
+    return visitor.identity
+
+
+async def find_visitor(database: Database, token: str) -> Visitor | None:
+    """Who is logged in by a session's token, if it has not ended."""
+    proof = hash_of(token)
+    query = (
+        select(Person.email, Person.name, LoginSession.csrf_token, LoginSession.expires_at)
+        .join(LoginSession, LoginSession.person_id == Person.id)
+        .where(*_goes_on(proof))
+    )
+    async with database.reading() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    identity = Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at, session=proof)
+    return Visitor(identity=identity, name=row.name, csrf_token=row.csrf_token)
 
 
 def _goes_on(session: bytes) -> tuple[ColumnElement[bool], ...]:

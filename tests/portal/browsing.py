@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -12,7 +15,7 @@ from typing import Any, Final, Literal
 from playwright.async_api import Browser, BrowserContext, Page
 
 from services.local.demo import DEMO_PASSWORD
-from tests.stack import Stack
+from tests.stack import Stack, stack_directory, start_stack
 
 CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome")
 FLAGS: Final = (
@@ -35,6 +38,23 @@ Colours = Literal["light", "dark"]
 def chromium() -> str | None:
     """The browser, if the machine has one."""
     return next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def demo_stack() -> Iterator[Stack]:
+    """The product with the six demo desks and their cases.
+
+    While one writes tests: PORTAL_STACK=DIR uses the stack that runs there, and leaves it running.
+    """
+    if running_there := os.environ.get("PORTAL_STACK"):
+        yield Stack(Path(running_there))
+        return
+    with stack_directory() as directory:
+        running = start_stack(directory, demo=True)
+        try:
+            yield running
+        finally:
+            running.stop()
 
 
 @dataclass

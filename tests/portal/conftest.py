@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.portal.browsing import CHROMIUM, FLAGS, Portal, chromium
-from tests.stack import Stack, stack_directory, start_stack
+from tests.portal.browsing import CHROMIUM, FLAGS, Portal, chromium, demo_stack
+from tests.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,21 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(missing)
 
 
-@pytest.fixture(scope="session")
-def demo_stack() -> Iterator[Stack]:
-    """The product with the six demo desks and their cases, once for each worker of pytest-xdist.
-
-    While one writes tests: PORTAL_STACK=DIR uses the stack that runs there, and leaves it running.
-    """
-    if running_there := os.environ.get("PORTAL_STACK"):
-        yield Stack(Path(running_there))
-        return
-    with stack_directory() as directory:
-        running = start_stack(directory, demo=True)
-        try:
-            yield running
-        finally:
-            running.stop()
+@pytest.fixture(scope="session", name="demo_stack")
+def _demo_stack() -> Iterator[Stack]:
+    """Once for each worker of pytest-xdist."""
+    with demo_stack() as stack:
+        yield stack
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -6,18 +6,16 @@ As somebody in London reads them, in British English; pictures of screens that l
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Page, async_playwright
 
-from tests.portal.browsing import FLAGS, Portal, Size, chromium
-from tests.stack import Stack, stack_directory, start_stack
+from tests.portal.browsing import FLAGS, Portal, Size, chromium, demo_stack
+from tests.stack import Stack
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
 BYTES_MAX: Final = 3_000_000
@@ -101,25 +99,11 @@ async def take(stack: Stack) -> None:
         await browser.close()
 
 
-@contextmanager
-def _demo() -> Iterator[Stack]:
-    """The demo's desks on a stack of their own, or on one that runs (PORTAL_STACK)."""
-    if running_there := os.environ.get("PORTAL_STACK"):
-        yield Stack(Path(running_there))
-        return
-    with stack_directory() as directory:
-        running = start_stack(directory, demo=True)
-        try:
-            yield running
-        finally:
-            running.stop()
-
-
 def main() -> None:
     """Take the pictures, and refuse to have made them larger than a repository should hold."""
     if chromium() is None:
         sys.exit("no browser: on Debian, apt-get install chromium")
-    with _demo() as stack:
+    with demo_stack() as stack:
         asyncio.run(take(stack))
     size = sum(picture.stat().st_size for picture in FOLDER.glob("*.png"))
     if size > BYTES_MAX:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, TypeVar
 
 import orjson
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
@@ -120,9 +120,14 @@ def messages(problem: Problem) -> dict[str, str]:
     return found
 
 
+async def form_of(request: Request) -> Form:
+    """What was typed in the form that a request brings; nobody has asked yet where that comes from."""
+    sent = await request.form()
+    return Form([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+
+
 async def _form(page: PersonPageHere) -> Form:
-    sent = await page.request.form()
-    form = Form([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+    form = await form_of(page.request)
     given = page.request.headers.get(CSRF_HEADER) or form.text(CSRF_FIELD)
     if not secrets.compare_digest(given.encode(), page.visitor.csrf_token.encode()):
         raise Problem("csrf_token_missing", "This form is out of date. Load its page again and send it once more.")

@@ -16,13 +16,14 @@ from urllib.parse import quote, unquote
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from services.api.auth import Visitor
 from services.api.callers import Caller
 from services.api.context import Context, Ctx
 from services.api.portal.dates import Reader, reader_of
 from services.api.portal.navigation import navigation
 from services.api.portal.queues.catalogue import queues_for
 from services.api.portal.rendering import templates
-from services.api.portal.visitors import DeskChoice, Visitor, caller_of, desks_of, visitor_of
+from services.api.portal.visitors import DeskChoice, caller_of, desks_of, visitor_of
 from shared.domain.policy import IMPACTS
 
 THEMES: Final = ("auto", "light", "dark")

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from fastapi import Request
 from sqlalchemy import select, union
 
-from services.api.auth import COOKIE, hash_of, look_up, unauthenticated
+from services.api.auth import COOKIE, Visitor, find_visitor, look_up, unauthenticated
 from services.api.callers import Caller
 from services.api.context import Context
-from services.api.identity import Identity
 from services.api.problems import not_found
-from shared.db.models import Account, AccountMember, Desk, LoginSession, Person, Staff
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Visitor:
-    """Somebody who has logged in with a browser."""
-
-    identity: Identity
-    name: str
-    csrf_token: str
-
-    @property
-    def email(self) -> str:
-        """Their address; a session is always a person's."""
-        return self.identity.email or ""
+from shared.db.models import Account, AccountMember, Desk, Person, Staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +30,16 @@ async def visitor_of(request: Request, context: Context) -> Visitor:
     Raises:
         Problem: 401 without a session, or with one that has ended.
     """
-    found = await find_visitor(request, context)
+    found = await visitor_if_any(request, context)
     if found is None:
         raise unauthenticated("Log in to see this page.")
     return found
 
 
-async def find_visitor(request: Request, context: Context) -> Visitor | None:
+async def visitor_if_any(request: Request, context: Context) -> Visitor | None:
     """Who is logged in, if anybody."""
     token = request.cookies.get(COOKIE)
-    if not token:
-        return None
-    query = (
-        select(Person.email, Person.name, LoginSession.csrf_token, LoginSession.expires_at)
-        .join(LoginSession, LoginSession.person_id == Person.id)
-        .where(LoginSession.token_hash == hash_of(token), LoginSession.expires_at > datetime.now(UTC))
-    )
-    async with context.database.reading() as connection:
-        row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    identity = Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at)
-    return Visitor(identity=identity, name=row.name, csrf_token=row.csrf_token)
+    return await find_visitor(context.database, token) if token else None
 
 
 async def desks_of(context: Context, visitor: Visitor) -> list[DeskChoice]:

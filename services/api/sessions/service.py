@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select
 
-from services.api.auth import hash_of
+from services.api.auth import find_visitor, hash_of
 from services.api.context import Context
 from services.api.problems import Problem
 from services.api.sessions.limiter import AttemptLimiter
@@ -95,14 +95,8 @@ async def start_session(database: Database, person: Person) -> Session:
 
 async def find_session(database: Database, token: str) -> Session | None:
     """The session that a cookie belongs to, if it has not ended."""
-    query = (
-        select(Person.email, Person.name, LoginSession.csrf_token)
-        .join(LoginSession, LoginSession.person_id == Person.id)
-        .where(LoginSession.token_hash == hash_of(token), LoginSession.expires_at > datetime.now(UTC))
-    )
-    async with database.read() as session:
-        row = (await session.execute(query)).one_or_none()
-    return Session(email=row.email, name=row.name, csrf_token=row.csrf_token) if row else None
+    visitor = await find_visitor(database, token)
+    return Session(email=visitor.email, name=visitor.name, csrf_token=visitor.csrf_token) if visitor else None
 
 
 async def log_out(context: Context, token: str) -> None:

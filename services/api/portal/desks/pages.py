@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from services.api.portal.forms import FormHere
 from services.api.portal.pages import THEMES, PageHere, PersonPage, PersonPageHere
-from services.api.portal.visitors import desks_of, find_visitor
+from services.api.portal.visitors import desks_of, visitor_if_any
 
 router = APIRouter()
 
@@ -20,7 +20,7 @@ LAST_DESK = "desk"
 @router.get("/")
 async def home(page: PageHere) -> Response:
     """To the desk that one was at last, or to the log-in."""
-    visitor = await find_visitor(page.request, page.context)
+    visitor = await visitor_if_any(page.request, page.context)
     if visitor is None:
         return page.go("/login")
     return await first_page(PersonPage(request=page.request, context=page.context, visitor=visitor))

@@ -9,10 +9,10 @@ from fastapi.responses import Response
 
 from services.api.auth import COOKIE
 from services.api.portal.desks.pages import first_page, local
-from services.api.portal.forms import Form, FormHere, messages, read
+from services.api.portal.forms import Form, FormHere, form_of, messages, read
 from services.api.portal.login.showing import provider_here, show_log_in
 from services.api.portal.pages import Page, PageHere, PersonPage, PersonPageHere
-from services.api.portal.visitors import find_visitor
+from services.api.portal.visitors import visitor_if_any
 from services.api.problems import Problem
 from services.api.sessions.cookie import drop_session, keep_session
 from services.api.sessions.schemas import LogIn
@@ -28,7 +28,7 @@ _SAME_SITE: Final = frozenset({"same-origin", "none"})
 async def get_login(page: PageHere) -> Response:
     """The form; whoever is logged in is led on."""
     wanted = local(page.request.query_params.get("next", ""))
-    visitor = await find_visitor(page.request, page.context)
+    visitor = await visitor_if_any(page.request, page.context)
     if visitor is not None:
         known = PersonPage(request=page.request, context=page.context, visitor=visitor)
         return page.go(wanted) if wanted else await first_page(known)
@@ -40,8 +40,7 @@ async def post_login(page: PageHere) -> Response:
     """Log in."""
     if page.request.headers.get("Sec-Fetch-Site", "none") not in _SAME_SITE:
         raise Problem("csrf_token_missing", "Log in on this site's own page, not on that of another.")
-    sent = await page.request.form()
-    form = Form([(name, value) for name, value in sent.multi_items() if isinstance(value, str)])
+    form = await form_of(page.request)
     client = page.request.client
     try:
         given = read(LogIn, {"email": form.text("email"), "password": form.text("password")})
