@@ -45,8 +45,10 @@
   window.focusWalk = {
     begin() {
       seen = new Set();
-      document.activeElement?.blur();
-      getSelection()?.setPosition(document.body, 0);
+      // The body having had the focus, Tab starts at the top, wherever the page itself put the focus.
+      document.body.tabIndex = -1;
+      document.body.focus();
+      document.body.removeAttribute("tabindex");
     },
     stop() {
       const element = document.activeElement;

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.portal.browsing import Colours, Portal, Size, Window
+from tests.waiting import until
 
 BOB, ADA = "bob@acme.example", "ada@lumen.example"
 ZOE, NOAH = "zoe@coral.example", "noah@coral.example"
@@ -263,9 +264,9 @@ async def test_keys_alone_open_a_case(portal: Portal) -> None:
 
 async def _numbers(window: Window, subject: str) -> list[int]:
     """Cases of that subject, once the list knows of one."""
-    address = f"{window.base}/api/v1/desks/standard/cases"
-    await window.page.wait_for_function(
-        "async ([address, q]) => (await (await fetch(`${address}?q=${q}`)).json()).total > 0", arg=[address, subject]
-    )
-    found = await (await window.page.request.get(address, params={"q": subject})).json()
-    return [case["number"] for case in found["items"]]
+
+    async def listed() -> list[int]:
+        found = await window.page.request.get(f"{window.base}/api/v1/desks/standard/cases", params={"q": subject})
+        return [case["number"] for case in (await found.json())["items"]]
+
+    return await until(listed, what="the case in the list")
