@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pytest
 from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.client import Caller, Connections, Json, caller
 from tests.clock import Clock
 from tests.portal.browsing import Colours, Portal, Size, Window
 
+BOTH: Final = pytest.mark.parametrize("size", ["wide", "narrow"])
+"""For tests that hold on a wide window and on a narrow one, as those of desk rules must."""
 EXPLAINED: Final = "It is about the invoices of *last month*."
 
 

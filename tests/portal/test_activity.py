@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.portal.browsing import Colours, Portal, Size, Window
-from tests.portal.casts import CONNECT, HELP_CENTRE, STANDARD, TEAM, staged
+from tests.portal.casts import BOTH, CONNECT, HELP_CENTRE, STANDARD, TEAM, staged, status
 
 LIVE_MS = 2_000
 """Within which what one sends has to appear where another looks (issue 4, done when 4)."""
@@ -40,9 +40,9 @@ async def never_reloaded(page: Page) -> None:
     assert await page.evaluate("window.sinceTheStart === true"), "the page was loaded again"
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
+@pytest.mark.rule("C8", "C9")
 async def test_a_post_starts_a_conversation_and_a_comment_answers_it(portal: Portal, size: Size) -> None:
-    """desk-rules C8, C9."""
     async with staged(portal, CONNECT, "Posts and comments") as case:
         window = await case.seen_by(CONNECT.customer, size=size)
         await send(window, "A **new** matter")
@@ -88,10 +88,11 @@ async def test_what_one_sends_appears_in_the_other_window_and_typing_goes_on(por
             await never_reloaded(window.page)
 
 
-async def test_a_note_looks_like_one_and_customers_never_see_it(portal: Portal) -> None:
-    """desk-rules standard 5."""
+@BOTH
+@pytest.mark.rule("standard 5")
+async def test_a_note_looks_like_one_and_customers_never_see_it(portal: Portal, size: Size) -> None:
     async with staged(portal, STANDARD, "With a note") as case:
-        agent, customer = await case.seen_by(STANDARD.agent), await case.seen_by(STANDARD.customer)
+        agent, customer = [await case.seen_by(who, size=size) for who in (STANDARD.agent, STANDARD.customer)]
         await agent.page.keyboard.press("n")
         await expect(body(agent)).to_be_focused()
         await expect(form(agent)).to_contain_text("Only staff of Lumen Software Support will read this.")
@@ -176,15 +177,20 @@ async def test_a_double_click_sends_once(portal: Portal) -> None:
         assert [each["seq"] for each in await case.customer.events(case.number)] == [1, 2, 3]
 
 
-async def test_staff_ask_and_resolve_with_their_reply(portal: Portal) -> None:
-    """desk-rules standard 1, 3."""
+@BOTH
+@pytest.mark.rule("standard 1", "standard 3")
+async def test_staff_ask_and_resolve_with_their_reply(portal: Portal, size: Size) -> None:
     async with staged(portal, STANDARD, "Asked and resolved") as case:
-        window = await case.seen_by(STANDARD.agent)
+        window = await case.seen_by(STANDARD.agent, size=size)
         await body(window).fill("Which version is it?")
         await form(window).get_by_text("Send and…").click()
         await form(window).get_by_role("button", name="Send and ask for a reply").click()
         await expect(event(window, 2)).to_contain_text("set the status to «Awaiting your reply»")
-        await expect(window.page.locator(".case-head")).to_contain_text("Awaiting your reply")
+        await expect(status(window.page)).to_have_text("Awaiting your reply")
+        customer = await case.seen_by(STANDARD.customer, size=size)
+        await send(customer, "It is 4.1.")
+        await expect(status(customer.page)).to_have_text("Open")
+        await expect(status(window.page)).to_have_text("Open")
         await body(window).fill("It is fixed in 4.2.")
         await form(window).get_by_text("Send and…").click()
         await form(window).get_by_role("button", name="Send and resolve…").click()
@@ -199,10 +205,11 @@ async def test_staff_ask_and_resolve_with_their_reply(portal: Portal) -> None:
         assert case_now["resolution"]["summary"] == "It is fixed in 4.2."
 
 
-async def test_a_submitter_marks_solved_with_words_and_a_reply_reopens(portal: Portal) -> None:
-    """desk-rules H8, H10, H6."""
+@BOTH
+@pytest.mark.rule("H5", "H6", "H8", "H10")
+async def test_a_submitter_marks_solved_with_words_and_a_reply_reopens(portal: Portal, size: Size) -> None:
     async with staged(portal, HELP_CENTRE, "Solved in words") as case:
-        window = await case.seen_by(HELP_CENTRE.customer)
+        window = await case.seen_by(HELP_CENTRE.customer, size=size)
         await body(window).fill("Found it myself.")
         await form(window).get_by_text("Copy people").click()
         await form(window).get_by_label("Copy to").fill("marc@montaigne.example, not an address")
@@ -221,10 +228,11 @@ async def test_a_submitter_marks_solved_with_words_and_a_reply_reopens(portal: P
         assert (now["status"], now["cc"]) == ("open", ["marc@montaigne.example"])
 
 
-async def test_send_keeps_a_ticket_open_and_close_posts_what_was_typed(portal: Portal) -> None:
-    """desk-rules T9, T10, T11."""
+@BOTH
+@pytest.mark.rule("T9", "T10", "T11")
+async def test_send_keeps_a_ticket_open_and_close_posts_what_was_typed(portal: Portal, size: Size) -> None:
     async with staged(portal, TEAM, "Sent or closed") as case:
-        window = await case.seen_by(TEAM.customer)
+        window = await case.seen_by(TEAM.customer, size=size)
         await send(window, "Some more")
         await expect(event(window, 2)).to_be_visible()
         assert (await case.customer.case(case.number))["status"] != "closed"

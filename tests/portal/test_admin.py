@@ -16,6 +16,7 @@ from shared.desks import apply, parse_desk_file
 from shared.tokens import issue
 from tests.dead_letters import buried
 from tests.portal.browsing import Colours, Portal, Size, Window
+from tests.portal.casts import BOTH
 from tests.receiver import receiving
 from tests.waiting import until
 
@@ -124,7 +125,7 @@ async def test_a_dead_letter_says_why_and_can_be_replayed(portal: Portal) -> Non
     await expect(page.get_by_label(f"Replay dead letter {letter}", exact=True)).to_have_count(0)
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_the_pages_are_accessible(portal: Portal, size: Size, colours: Colours) -> None:
     await buried(portal.stack.settings, "standard")

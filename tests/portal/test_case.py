@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.clock import moment
 from tests.portal.browsing import Portal, Size
 from tests.portal.casts import (
     APPCENTRAL,
+    BOTH,
     CASTS,
     CONNECT,
     HELP_CENTRE,
@@ -29,7 +30,6 @@ from tests.portal.casts import (
     status,
 )
 
-BOTH = pytest.mark.parametrize("size", ["wide", "narrow"])
 DATE_TIME_LEFT = r"\w{3}, \d{1,2} \w{3,4} \d{4}, \d\d:\d\d \(\d+ days left\)"
 
 
@@ -39,8 +39,8 @@ def read_as(instant: datetime) -> str:
 
 
 @BOTH
+@pytest.mark.rule("C1", "C2", "C3", "C4", "C15", "C16", "C17", "C19", "C20", "W4")
 async def test_connect(portal: Portal, size: Size) -> None:
-    """desk-rules C1 to C4, C15, C16, C17, C19, C20."""
     copied = "lee@harbour.example"
     async with staged(portal, CONNECT, "Labels come out blank", cc=[copied]) as case:
         window = await case.seen_by(CONNECT.customer, "details", size=size)
@@ -97,11 +97,13 @@ async def test_connect(portal: Portal, size: Size) -> None:
         await expect(status(page)).to_have_text("In Progress")
 
 
-async def test_connect_after_the_window(portal: Portal) -> None:
-    """desk-rules C18: refused with the date on which the window ended, also to whoever had the dialog open already."""
+@BOTH
+@pytest.mark.rule("C18")
+async def test_connect_after_the_window(portal: Portal, size: Size) -> None:
+    """Refused with the date on which the window ended, also to whoever had the dialog open already."""
     async with staged(portal, CONNECT, "Scanner sleeps") as case:
         until = moment((await case.resolved())["reopen_until"])
-        page = (await case.seen_by(CONNECT.customer)).page
+        page = (await case.seen_by(CONNECT.customer, size=size)).page
         await expect(head(page)).to_contain_text("Can be reopened until")
         dialog = await opened(page, "Reopen")
         await dialog.get_by_label("Explanation").fill("It sleeps again.")
@@ -116,8 +118,8 @@ async def test_connect_after_the_window(portal: Portal) -> None:
 
 
 @BOTH
+@pytest.mark.rule("A10", "A11", "A12", "A13", "A14")
 async def test_appcentral(portal: Portal, size: Size) -> None:
-    """desk-rules A10 to A14."""
     async with staged(portal, APPCENTRAL, "Lock does not wait") as case:
         page = (await case.seen_by(APPCENTRAL.customer, "details", size=size)).page
         await expect(status(page)).to_have_text("Unassigned")
@@ -142,8 +144,8 @@ async def test_appcentral(portal: Portal, size: Size) -> None:
 
 
 @BOTH
+@pytest.mark.rule("H7", "H8", "H9", "H10", "H11")
 async def test_help_centre(portal: Portal, size: Size) -> None:
-    """desk-rules H7 to H11."""
     async with staged(portal, HELP_CENTRE, "Notes are gone") as case:
         page = (await case.seen_by(HELP_CENTRE.customer, size=size)).page
         await expect(status(page)).to_have_text("Open")
@@ -162,17 +164,23 @@ async def test_help_centre(portal: Portal, size: Size) -> None:
         await expect(status(page)).to_have_text("Closed")
         await expect(head(page)).to_contain_text("Closed for good")
         await expect_actions(page)
-        link = page.locator(".case-foot").get_by_role("link", name="open a follow-up case")
-        await expect(link).to_have_attribute("href", f"/desks/help-centre/cases/new?follow_up_of={case.number}")
-        follow_up = await case.customer.send("POST", f"/cases/{case.number}/follow-up", {"description": "Once more"})
-        await expect(fact(page, "Followed by")).to_have_text(follow_up["key"])
-        await page.goto(f"{portal.base}/desks/help-centre/cases/{follow_up['number']}?tab=details")
+        await expect(page.locator("[data-composer]")).to_have_count(0)
+        agent = (await case.seen_by(HELP_CENTRE.agent, "details", size=size)).page
+        await expect_actions(agent)
+        await page.locator(".case-foot").get_by_role("link", name="open a follow-up case").click()
+        await expect(page.get_by_role("textbox", name="Subject")).to_have_value(case.subject)
+        await page.get_by_role("textbox", name="Description").fill("Gone once more.")
+        await page.get_by_role("button", name="Open case").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(case.subject)
+        await page.locator(".tabs").get_by_role("link", name="Details").click()
         await expect(fact(page, "Follows")).to_have_text(f"HELP-{case.number}")
+        follow_up = page.url.partition("?")[0].rsplit("/", 1)[1]
+        await expect(fact(agent, "Followed by")).to_have_text(f"HELP-{follow_up}")
 
 
 @BOTH
+@pytest.mark.rule("M2", "M5", "M6", "M9", "M10", "M11", "M12")
 async def test_msp_portal(portal: Portal, size: Size) -> None:
-    """desk-rules M2, M4 to M6, M9 to M13."""
     async with staged(portal, MSP, "Key expires at noon") as case:
         page = (await case.seen_by(MSP.customer, "details", size=size)).page
         await expect(status(page)).to_have_text("New")
@@ -199,11 +207,12 @@ async def test_msp_portal(portal: Portal, size: Size) -> None:
         await expect_actions(page)
 
 
-async def test_msp_portal_survey_is_left_out_and_answered_later(portal: Portal) -> None:
-    """desk-rules M10, M12."""
+@BOTH
+@pytest.mark.rule("M12")
+async def test_msp_portal_survey_is_left_out_and_answered_later(portal: Portal, size: Size) -> None:
     async with staged(portal, MSP, "Backup is late") as case:
         await case.resolved()
-        page = (await case.seen_by(MSP.customer)).page
+        page = (await case.seen_by(MSP.customer, size=size)).page
         await confirm(await opened(page, "Accept"), "Accept").click()
         await expect(status(page)).to_have_text("Closed")
         dialog = await opened(page, "Answer two questions")
@@ -214,10 +223,12 @@ async def test_msp_portal_survey_is_left_out_and_answered_later(portal: Portal) 
         await expect_actions(page)
 
 
-async def test_msp_portal_closing_what_is_worked_on(portal: Portal) -> None:
-    """desk-rules M9, M13: for good."""
+@BOTH
+@pytest.mark.rule("M9", "M13")
+async def test_msp_portal_closing_what_is_worked_on(portal: Portal, size: Size) -> None:
+    """For good."""
     async with staged(portal, MSP, "No longer needed") as case:
-        page = (await case.seen_by(MSP.customer, size="narrow")).page
+        page = (await case.seen_by(MSP.customer, size=size)).page
         dialog = await opened(page, "Close")
         await expect(dialog).to_contain_text("It can't be reopened")
         await confirm(dialog, "Close").click()
@@ -226,8 +237,8 @@ async def test_msp_portal_closing_what_is_worked_on(portal: Portal) -> None:
 
 
 @BOTH
+@pytest.mark.rule("T5", "T9", "T11")
 async def test_team_portal(portal: Portal, size: Size) -> None:
-    """desk-rules T5, T9 to T11."""
     async with staged(portal, TEAM, "Position jumps in tunnels") as case:
         page = (await case.seen_by(TEAM.customer, "details", size=size)).page
         await expect(status(page)).to_have_text("Waiting for Support")
@@ -247,8 +258,9 @@ async def test_team_portal(portal: Portal, size: Size) -> None:
 
 
 @BOTH
+@pytest.mark.rule("T8")
 async def test_team_portal_link_of_a_mail(portal: Portal, size: Size) -> None:
-    """desk-rules T8: once logged in, the link leads to that very reply."""
+    """Once logged in, the link leads to that very reply."""
     async with staged(portal, TEAM, "Which port?") as case:
         for word in ("first", "second", "third"):
             reply = await case.agent.comment(case.number, f"The {word} answer")
@@ -264,8 +276,8 @@ async def test_team_portal_link_of_a_mail(portal: Portal, size: Size) -> None:
 
 
 @BOTH
+@pytest.mark.rule("standard 2", "standard 3", "standard 4", "standard 5")
 async def test_standard(portal: Portal, size: Size) -> None:
-    """desk-rules standard 2 to 5."""
     async with staged(portal, STANDARD, "Fees are doubled") as case:
         page = (await case.seen_by(STANDARD.customer, "details", size=size)).page
         agent = (await case.seen_by(STANDARD.agent, "details", size=size)).page
@@ -290,6 +302,11 @@ async def test_standard(portal: Portal, size: Size) -> None:
         await agent.get_by_role("button", name="Save").click()
         await expect(head(page)).to_contain_text("Low")
 
+        await agent.get_by_role("link", name="Change copied").click()
+        await agent.get_by_role("textbox", name="Copied").fill("carol@acme.example")
+        await agent.get_by_role("button", name="Save").click()
+        await expect(fact(page, "Copied")).to_contain_text("Carol")
+
         ends = moment((await case.resolved())["auto_close_at"])
         await expect(head(page)).to_contain_text(re.compile("Closes by itself on " + DATE_TIME_LEFT))
         await expect(head(page)).to_contain_text("Accept or reject the resolution.")
@@ -301,6 +318,34 @@ async def test_standard(portal: Portal, size: Size) -> None:
         await clock.move_to(until + timedelta(minutes=1))
         await expect(head(page)).to_contain_text(read_as(until))
         await expect(page.get_by_role("link", name="open a follow-up case")).to_be_visible()
+
+
+@BOTH
+@pytest.mark.rule("standard 2", "standard 3", "standard 4")
+async def test_standard_to_and_fro(portal: Portal, size: Size) -> None:
+    """Escalated once until it is reopened; resolved, rejected, resolved again, accepted, reopened with a reason."""
+    async with staged(portal, STANDARD, "Totals differ") as case:
+        page = (await case.seen_by(STANDARD.customer, "details", size=size)).page
+        agent = (await case.seen_by(STANDARD.agent, "details", size=size)).page
+
+        async def done(on: Page, action: str, answer: dict[str, str], then: str) -> None:
+            dialog = await opened(on, action)
+            for label, text in answer.items():
+                await expect(confirm(dialog, action)).to_be_disabled()
+                await dialog.get_by_label(label).fill(text)
+            await confirm(dialog, action).click()
+            for each in (page, agent):
+                await expect(status(each)).to_have_text(then)
+
+        await done(agent, "Escalate", {"Comment": "Payday is tomorrow."}, "Escalated")
+        await expect_actions(page, "Request close")
+        resolution = {"Resolution type": "provided", "Root cause": "Rounding.", "Summary": "Rounded once."}
+        await done(agent, "Resolve", resolution, "Resolved")
+        await done(page, "Reject", {"Reason": "They still differ."}, "Open")
+        await done(page, "Escalate", {"Comment": "Payday is today."}, "Escalated")
+        await done(agent, "Resolve", resolution, "Resolved")
+        await done(page, "Accept", {}, "Closed")
+        await done(page, "Reopen", {"Reason": "They differ again."}, "Open")
 
 
 @pytest.mark.parametrize("cast", CASTS, ids=lambda cast: str(cast.desk))

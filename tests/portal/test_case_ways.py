@@ -13,6 +13,7 @@ from playwright.async_api import expect
 from tests.portal.browsing import Colours, Portal, Size
 from tests.portal.casts import (
     APPCENTRAL,
+    BOTH,
     CONNECT,
     HELP_CENTRE,
     MSP,
@@ -30,7 +31,6 @@ from tests.portal.casts import (
 )
 from tests.stack import Stack
 
-BOTH = pytest.mark.parametrize("size", ["wide", "narrow"])
 PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
     "0000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
@@ -39,8 +39,9 @@ FILM = bytes.fromhex("1a45dfa39f4286810142f7810142f2810442f381084282847765626d42
 
 
 @BOTH
+@pytest.mark.rule("C5", "C6", "C7")
 async def test_files(portal: Portal, size: Size) -> None:
-    """desk-rules C5 to C7: chosen, listed once saved, downloaded, removed after a question."""
+    """Chosen, listed once saved, downloaded, removed after a question."""
     async with staged(portal, CONNECT, "Two files") as case:
         page = (await case.seen_by(CONNECT.customer, "attachments", size=size)).page
         chooser = page.locator("[data-uploads-choose]")
@@ -77,7 +78,6 @@ async def test_a_file_is_removed_only_by_whom_the_desk_lets(portal: Portal) -> N
 
 
 async def test_a_file_of_another_type_is_refused_with_the_reason(portal: Portal) -> None:
-    """desk-rules T6."""
     async with staged(portal, TEAM, "A film") as case:
         page = (await case.seen_by(TEAM.customer, "attachments")).page
         await page.locator("[data-uploads-choose]").set_input_files(payload("film.mkv", b"film", "video/x-matroska"))

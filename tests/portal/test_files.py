@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.portal.browsing import Portal, Window
-from tests.portal.casts import CONNECT, STANDARD, TEAM, staged
+from tests.portal.browsing import Portal, Size, Window
+from tests.portal.casts import BOTH, CONNECT, STANDARD, TEAM, staged
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001"
@@ -54,10 +54,11 @@ async def send(window: Window, text: str) -> None:
     await form(window).get_by_role("button", name="Send", exact=True).click()
 
 
-async def test_files_are_dropped_and_pictures_pasted(portal: Portal) -> None:
-    """desk-rules C5, C6, C8."""
+@BOTH
+@pytest.mark.rule("C5", "C6", "C8")
+async def test_files_are_dropped_and_pictures_pasted(portal: Portal, size: Size) -> None:
     async with staged(portal, CONNECT, "Dropped and pasted") as case:
-        window = await case.seen_by(CONNECT.customer)
+        window = await case.seen_by(CONNECT.customer, size=size)
         await hand_over(window, "drop", "figures.csv", "text/csv", b"a,b\n1,2\n")
         await hand_over(window, "paste", "image.png", "image/png", PNG)
         await expect(form(window).locator(".upload.done")).to_have_count(2)
@@ -75,6 +76,8 @@ async def test_files_are_dropped_and_pictures_pasted(portal: Portal) -> None:
         await expect(uploads(window)).to_have_count(0)
 
 
+@BOTH
+@pytest.mark.rule("T6")
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
@@ -84,11 +87,11 @@ async def test_files_are_dropped_and_pictures_pasted(portal: Portal) -> None:
     ],
 )
 async def test_what_a_desk_does_not_take_is_said_beside_the_file(
-    portal: Portal, name: str, content: bytes | None, why: str
+    portal: Portal, name: str, content: bytes | None, why: str, size: Size
 ) -> None:
-    """desk-rules T6: refused with the reason, and what was typed is not lost."""
+    """Refused with the reason, and what was typed is not lost."""
     async with staged(portal, TEAM, "Refused files") as case:
-        window = await case.seen_by(TEAM.customer)
+        window = await case.seen_by(TEAM.customer, size=size)
         await form(window).locator("textarea[name=body]").fill("See the file")
         if content is None:
             await form(window).evaluate(_DROP_LARGE, [name, 15 * 1024 * 1024 + 1])

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import re
-import uuid
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Request, expect
 
 from shared.tokens import issue
-from tests.portal.browsing import Colours, Portal, Size, Window
+from tests.portal.browsing import Colours, Portal, Size
+from tests.portal.casts import BOTH
+from tests.portal.lists import choose, query_of, rows, subjects, word
 
 BOB, CAROL, ADA, TOM = "bob@acme.example", "carol@acme.example", "ada@lumen.example", "tom@lumen.example"
 ARJUN, MIA = "arjun@appcentral.example", "mia@harbour.example"
 CASES = "/desks/standard/cases"
-
-
-def rows(window: Window) -> Any:
-    return window.page.locator("#rows > tr")
-
-
-async def query_of(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
-async def subjects(window: Window) -> list[str]:
-    return [text.strip() for text in await window.page.locator("#rows .subject").all_inner_texts()]
-
-
-async def choose(window: Window, box: str, option: str) -> None:
-    """Choose a value of a filter, as people do: open it, tick it, close it."""
-    menu = window.page.locator(f"#choice-{box}")
-    await menu.locator("summary").click()
-    await menu.get_by_label(re.compile(f"^{re.escape(option)}")).click()
-    await window.settled()
-    await window.page.keyboard.press("Escape")
 
 
 async def call(portal: Portal, who: str, desk: str, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -55,24 +35,7 @@ async def open_case(portal: Portal, subject: str, who: str = BOB, desk: str = "s
     return int((await call(portal, who, desk, "POST", "/cases", form | {"severity": "Low"}))["number"])
 
 
-def word() -> str:
-    return f"word{uuid.uuid4().hex[:10]}"
-
-
-@pytest.mark.parametrize("size", ["wide", "narrow"])
-async def test_the_list_narrows_as_one_types(portal: Portal, size: Size) -> None:
-    """desk-rules C10, H3, T4"""
-    window = await portal.window(ADA, CASES, size=size)
-    await window.page.get_by_role("searchbox", name="Search").press_sequentially("payroll run")
-    await expect(rows(window)).to_have_count(1)
-    await expect(rows(window)).to_contain_text("Payroll run stops at employee 1042")
-    await expect(window.page.locator("#total")).to_have_text("1 case")
-    assert await query_of(window.page) == {"q": ["payroll run"]}
-    await expect(window.page.get_by_role("searchbox", name="Search")).to_be_focused()
-
-
 async def test_an_older_answer_never_overtakes_a_newer_one(portal: Portal) -> None:
-    """desk-rules C10"""
     window = await portal.window(ADA, CASES)
     held: list[Any] = []
 
@@ -95,7 +58,6 @@ async def test_an_older_answer_never_overtakes_a_newer_one(portal: Portal) -> No
 
 
 async def test_filters_act_at_once_with_the_desks_words_and_counts(portal: Portal) -> None:
-    """desk-rules C12, T2, H2"""
     window = await portal.window(ADA, CASES)
     menu = window.page.locator("#choice-status")
     await menu.locator("summary").click()
@@ -112,32 +74,7 @@ async def test_filters_act_at_once_with_the_desks_words_and_counts(portal: Porta
     assert await query_of(window.page) == {"status": ["Awaiting your reply"], "severity": ["Low"]}
 
 
-async def test_search_and_filters_combine(portal: Portal) -> None:
-    """desk-rules A16"""
-    window = await portal.window(ADA, f"{CASES}?product=Payroll")
-    everything = await rows(window).count()
-    await window.page.get_by_role("searchbox", name="Search").fill("german")
-    await expect(rows(window)).to_have_count(1)
-    assert everything > 1
-    assert await query_of(window.page) == {"product": ["Payroll"], "q": ["german"]}
-
-
-async def test_a_required_filter_is_marked_and_asked_for_first(portal: Portal) -> None:
-    """desk-rules A15"""
-    window = await portal.window(ARJUN, "/desks/appcentral/cases")
-    await expect(window.page.locator("#choice-product summary")).to_contain_text("required")
-    await expect(window.page.get_by_role("heading", name="Choose a product first")).to_be_visible()
-    await expect(window.page.locator("#rows")).to_have_count(0)
-    await window.check_access()
-    await window.page.get_by_role("link", name="Scheduling").click()
-    await expect(rows(window).first).to_be_visible()
-    assert await query_of(window.page) == {"product": ["Scheduling"]}
-    for text in await window.page.locator("#rows .about").all_inner_texts():
-        assert "Scheduling" in text
-
-
 async def test_the_last_updated_comes_first_and_headings_sort(portal: Portal) -> None:
-    """desk-rules T2, T3"""
     window = await portal.window(ADA, CASES)
     times = await window.page.locator("#rows time").evaluate_all("all => all.map((each) => each.dateTime)")
     assert times == sorted(times, reverse=True)
@@ -149,30 +86,6 @@ async def test_the_last_updated_comes_first_and_headings_sort(portal: Portal) ->
     await window.page.get_by_role("link", name="Subject", exact=True).click()
     await expect(window.page.get_by_role("columnheader", name="Subject")).to_have_attribute("aria-sort", "descending")
     await expect(window.page.get_by_label("Sort by")).to_have_value("-subject")
-
-
-async def test_pages_of_25_with_arrows_and_the_exact_total(portal: Portal) -> None:
-    """desk-rules C13, A18"""
-    mark = word()
-    for number in range(27):
-        await open_case(portal, f"{mark} {number}")
-    window = await portal.window(BOB, CASES)
-    await window.page.get_by_role("searchbox", name="Search").fill(mark)
-    await expect(window.page.locator("#total")).to_have_text("27 cases")
-    await expect(rows(window)).to_have_count(25)
-    left = await window.page.locator("#total").bounding_box()
-    table = await window.page.locator("table.cases").bounding_box()
-    assert left
-    assert table
-    assert abs(left["x"] - table["x"]) < 5
-    assert left["y"] > table["y"] + table["height"]
-    await window.page.get_by_role("link", name="Next page").click()
-    await expect(rows(window)).to_have_count(2)
-    assert (await query_of(window.page))["page"] == ["2"]
-    await window.page.get_by_role("link", name="Previous page").click()
-    await expect(rows(window)).to_have_count(25)
-    await window.go(f"{CASES}?q={mark}&page=77")
-    await expect(rows(window)).to_have_count(2)
 
 
 async def test_the_back_button_leads_through_what_one_looked_at(portal: Portal) -> None:
@@ -195,7 +108,6 @@ async def test_the_back_button_leads_through_what_one_looked_at(portal: Portal) 
 
 @pytest.mark.parametrize("how", ["number", "subject", "icon", "row", "keys"])
 async def test_a_case_opens_in_every_way(portal: Portal, how: str) -> None:
-    """desk-rules C11, A9, H4"""
     window = await portal.window(BOB, f"{CASES}?q=1042")
     row = rows(window).first
     match how:
@@ -232,7 +144,6 @@ async def test_the_keys_move_tick_and_search(portal: Portal) -> None:
 
 
 async def test_an_export_is_exactly_this_list(portal: Portal) -> None:
-    """desk-rules C14, A17"""
     window = await portal.window(ADA, f"{CASES}?product=Payroll&sort=subject")
     shown = await subjects(window)
     async with window.page.expect_download() as waiting:
@@ -303,7 +214,6 @@ async def test_nothing_found_says_what_to_do(portal: Portal) -> None:
 
 
 async def test_who_sees_which_columns_and_choices(portal: Portal) -> None:
-    """desk-rules H1, T1"""
     staff = await portal.window(ADA, CASES)
     await expect(staff.page.get_by_role("columnheader", name="Assignee")).to_be_visible()
     await expect(staff.page.locator("#choice-account")).to_be_visible()
@@ -316,19 +226,6 @@ async def test_who_sees_which_columns_and_choices(portal: Portal) -> None:
     await admin.page.get_by_role("checkbox", name="Mine").check()
     await expect(admin.page.locator("#total")).not_to_have_text(everything)
     assert await query_of(admin.page) == {"mine": ["true"]}
-    own = await portal.window("anais@montaigne.example", "/desks/help-centre/cases")
-    await expect(own.page.get_by_role("heading", level=1)).to_have_text("My cases")
-    await own.page.locator("#choice-status summary").click()
-    labels = await own.page.locator("#choice-status label .grow").all_inner_texts()
-    assert labels == ["Open", "Awaiting your reply", "Solved"]
-
-
-async def test_shortcuts_to_the_desks_contacts(portal: Portal) -> None:
-    """desk-rules T12"""
-    window = await portal.window("kari@polar.example", "/desks/team-portal/cases")
-    for label, address in (("Sales", "sales@fjord.example"), ("Billing", "billing@fjord.example")):
-        link = window.page.get_by_label("Contacts of the desk").get_by_role("link", name=label)
-        await expect(link).to_have_attribute("href", f"mailto:{address}")
 
 
 async def test_news_is_marked_until_it_has_been_read(portal: Portal) -> None:
@@ -443,7 +340,7 @@ async def test_the_list_works_without_script(portal: Portal) -> None:
     await expect(window.page.get_by_role("columnheader", name="Subject")).to_have_attribute("aria-sort", "ascending")
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize(("who", "path"), [(ADA, CASES), (MIA, "/desks/connect/cases")])
 async def test_the_list_is_accessible(portal: Portal, size: Size, colours: Colours, who: str, path: str) -> None:

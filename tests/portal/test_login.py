@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.portal.browsing import Colours, Portal, Size
+from tests.portal.casts import BOTH
 
 BOB, ADA, ZOE = "bob@acme.example", "ada@lumen.example", "zoe@coral.example"
 
@@ -46,7 +47,7 @@ async def test_logging_out_ends_the_session_in_every_tab(portal: Portal) -> None
     await expect(window.page).to_have_url(f"{portal.base}/login?next=%2Fdesks%2Fstandard%2Fcases")
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_the_log_in_page_is_accessible(portal: Portal, size: Size, colours: Colours) -> None:
     window = await portal.window(path="/login", size=size, colours=colours)

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.portal.browsing import Colours, Portal, Size, Window
+from tests.portal.casts import APPCENTRAL, BOTH, fact
 from tests.waiting import until
 
 BOB, ADA = "bob@acme.example", "ada@lumen.example"
@@ -47,10 +48,11 @@ async def opened(window: Window) -> str:
     return window.page.url.rsplit("/", 1)[1]
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 @pytest.mark.parametrize("desk", ASKED)
+@pytest.mark.rule("A8", "M2", "M3", "M6", "M7", "T5")
 async def test_each_desk_asks_for_what_it_requires_or_allows(portal: Portal, desk: str, size: Size) -> None:
-    """desk-rules A1, A8, M2, M3, M6, M7, T5: save works once nothing that is required is missing, and that is named."""
+    """Save works once nothing that is required is missing, and that is named."""
     email, required, allowed = ASKED[desk]
     window = await portal.window(email, NEW.format(desk), size=size)
     for label in (*required, *allowed):
@@ -65,23 +67,24 @@ async def test_each_desk_asks_for_what_it_requires_or_allows(portal: Portal, des
     await window.check_access()
 
 
+@BOTH
 @pytest.mark.parametrize("colours", ["light", "dark"])
-async def test_a_case_is_opened_with_subject_and_description(portal: Portal, colours: Colours) -> None:
-    """desk-rules A1, A2, A3."""
+@pytest.mark.rule("A1", "A2")
+async def test_a_case_is_opened_with_subject_and_description(portal: Portal, colours: Colours, size: Size) -> None:
     subject = f"Printer {uuid.uuid4().hex[:8]}"
-    window = await portal.window(BOB, NEW.format("standard"), colours=colours)
+    window = await portal.window(APPCENTRAL.customer, NEW.format("appcentral"), colours=colours, size=size)
     await write(window, subject)
-    await window.page.get_by_label("Further recipients").fill("carol@acme.example, eve@elsewhere.example")
+    await window.page.get_by_label("Further recipients").fill("signe@northgrid.example, eve@elsewhere.example")
     await expect(window.page.locator("[data-missing]")).to_be_empty()
     await window.check_access()
     await save(window.page).click()
     await opened(window)
     await expect(window.page.get_by_role("heading", level=1)).to_contain_text(subject)
     await expect(window.page.get_by_role("status").filter(has_text="is open.")).to_be_visible()
+    await expect(fact(window.page, "Copied")).to_contain_text("eve@elsewhere.example")
 
 
 async def test_each_further_address_is_checked_as_one_goes(portal: Portal) -> None:
-    """desk-rules A2."""
     window = await portal.window(BOB, NEW.format("standard"))
     await write(window, "Addresses")
     await window.page.get_by_label("Further recipients").fill("carol@acme.example, nonsense,")
@@ -92,9 +95,11 @@ async def test_each_further_address_is_checked_as_one_goes(portal: Portal) -> No
     await expect(save(window.page)).to_be_enabled()
 
 
-async def test_who_has_several_accounts_chooses_and_the_rest_follows(portal: Portal) -> None:
-    """desk-rules M3, M4, M5, M7: people and environments are those of the account; one possible value fills itself."""
-    window = await portal.window(ZOE, NEW.format("msp-portal"))
+@BOTH
+@pytest.mark.rule("M3", "M4", "M5", "M7")
+async def test_who_has_several_accounts_chooses_and_the_rest_follows(portal: Portal, size: Size) -> None:
+    """People and environments are those of the account; one possible value fills itself."""
+    window = await portal.window(ZOE, NEW.format("msp-portal"), size=size)
     page = window.page
     await expect(page.get_by_label("Environment")).to_have_count(0)
     await page.get_by_label("Account").select_option(label="Coral Coast Clinics")
@@ -120,14 +125,12 @@ async def test_who_has_several_accounts_chooses_and_the_rest_follows(portal: Por
 
 
 async def test_who_has_one_account_is_not_asked_for_it(portal: Portal) -> None:
-    """desk-rules M3."""
     window = await portal.window(NOAH, NEW.format("msp-portal"))
     await expect(window.page.get_by_label("Account")).to_have_count(0)
     await expect(window.page.get_by_label("Environment")).to_be_visible()
 
 
 async def test_staff_open_a_case_on_behalf_of_a_customer(portal: Portal) -> None:
-    """desk-rules M4."""
     window = await portal.window(ADA, NEW.format("standard"))
     await window.page.get_by_label("Account").select_option("globex")
     await window.page.get_by_label("Contact").select_option("hanna@globex.example")
@@ -212,10 +215,16 @@ async def test_a_double_click_opens_one_case(portal: Portal) -> None:
     assert await _numbers(window, subject) == [int(number)]
 
 
-async def test_pictures_and_documents_go_with_the_case(portal: Portal) -> None:
-    """desk-rules M8, T6: what the desk does not take is said at once, and what was typed stays."""
-    window = await portal.window("kari@polar.example", NEW.format("team-portal"))
+@BOTH
+@pytest.mark.parametrize("desk", ["msp-portal", "team-portal"])
+@pytest.mark.rule("M8", "T6")
+async def test_pictures_and_documents_go_with_the_case(portal: Portal, desk: str, size: Size) -> None:
+    """What the desk does not take is said at once, and what was typed stays."""
+    window = await portal.window(NOAH if desk == "msp-portal" else "kari@polar.example", NEW.format(desk), size=size)
     await write(window, "With a file")
+    if desk == "msp-portal":
+        await window.page.get_by_label("Environment").select_option("Clinic North")
+        await window.page.get_by_text("High", exact=True).click()
     chooser = window.page.locator("[data-uploads-choose]")
     await chooser.set_input_files({"name": "run.exe", "mimeType": "application/x-dosexec", "buffer": b"MZ"})
     await expect(window.page.get_by_text("are not taken on this desk")).to_be_visible()
@@ -223,7 +232,7 @@ async def test_pictures_and_documents_go_with_the_case(portal: Portal) -> None:
     await expect(window.page.locator("[name=attachments]")).to_have_count(1)
     await save(window.page).click()
     number = await opened(window)
-    answer = await window.page.request.get(f"{portal.base}/api/v1/desks/team-portal/cases/{number}/attachments")
+    answer = await window.page.request.get(f"{portal.base}/api/v1/desks/{desk}/cases/{number}/attachments")
     assert [file["filename"] for file in (await answer.json())["items"]] == ["log.txt"]
 
 
@@ -240,9 +249,11 @@ async def test_without_script_the_form_works_too(portal: Portal) -> None:
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Without script")
 
 
-async def test_who_may_not_open_cases_here_finds_no_page(portal: Portal) -> None:
-    """desk-rules M1: only registered people of the desk; to others it is as if it were not there."""
-    window = await portal.window(BOB)
+@BOTH
+@pytest.mark.rule("M1")
+async def test_who_may_not_open_cases_here_finds_no_page(portal: Portal, size: Size) -> None:
+    """Only registered people of the desk; to others it is as if it were not there."""
+    window = await portal.window(BOB, size=size)
     answer = await window.page.goto(portal.base + NEW.format("msp-portal"))
     assert answer
     assert answer.status == 404

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.portal.browsing import Colours, Portal, Size
+from tests.portal.casts import BOTH
 
 GRACE, ADA, BOB, LEELA = "grace@lumen.example", "ada@lumen.example", "bob@acme.example", "leela@appcentral.example"
 OVERVIEW = "/desks/standard/overview?days=90"
@@ -30,7 +31,7 @@ async def test_it_is_for_leads_and_admins(portal: Portal, who: str, status: int)
     assert answer.status == status
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 async def test_figures_lead_to_the_cases_that_they_count(portal: Portal, size: Size) -> None:
     window = await portal.window(GRACE, OVERVIEW, size=size)
     page = window.page
@@ -83,7 +84,7 @@ async def test_a_period_that_is_not_offered_is_refused(portal: Portal) -> None:
     assert answer.status == 422
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 @pytest.mark.parametrize("colours", ["light", "dark"])
 async def test_the_pages_are_accessible(portal: Portal, size: Size, colours: Colours) -> None:
     window = await portal.window(GRACE, OVERVIEW, size=size, colours=colours)

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.portal.browsing import Colours, Portal, Size, Window
-from tests.portal.casts import CASTS, STANDARD, Cast, Staged, staged
+from tests.portal.casts import BOTH, CASTS, STANDARD, Cast, Staged, staged
 
 TOM, GRACE = "tom@lumen.example", "grace@lumen.example"
 QUEUES = ("mine", "unassigned", "awaiting-me", "about-to-close")
@@ -28,7 +28,7 @@ def queue(cast: Cast, name: str) -> str:
     return f"/desks/{cast.desk}/queues/{name}"
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 @pytest.mark.parametrize("cast", CASTS, ids=lambda cast: cast.desk)
 async def test_each_desk_has_its_queues(portal: Portal, cast: Cast, size: Size) -> None:
     """Also where lists must name a product (desk-rules A15): a queue names them all."""
@@ -167,7 +167,7 @@ async def test_keys_are_shown_under_the_question_mark(portal: Portal) -> None:
         await window.check_access()
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
 async def test_canned_replies_are_kept_changed_and_deleted(portal: Portal, size: Size) -> None:
     name = f"Reply {uuid.uuid4().hex[:8]}"
     window = await portal.window(GRACE, "/desks/standard/replies", size=size)

@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, async_playwright, expect
 
 from tests.portal.browsing import FLAGS, Portal, Size, Window, chromium
-from tests.portal.casts import APPCENTRAL, staged
+from tests.portal.casts import APPCENTRAL, BOTH, staged
 from tests.stack import Stack
 
 WEBM = b"\x1aE\xdf\xa3"
@@ -40,11 +40,11 @@ async def shows_at_least(window: Window, seconds: int) -> None:
     await window.page.wait_for_function(script, arg=seconds)
 
 
-@pytest.mark.parametrize("size", ["wide", "narrow"])
+@BOTH
+@pytest.mark.rule("A4", "A5", "A6", "A7", "C9")
 async def test_a_screen_is_recorded_paused_resumed_stopped_deleted_and_made_again(
     recording: Portal, size: Size
 ) -> None:
-    """desk-rules A4 to A7, C9."""
     async with staged(recording, APPCENTRAL, "Recorded") as case:
         window = await case.seen_by(APPCENTRAL.customer, size=size)
         await window.page.get_by_role("button", name="Record screen").click()
