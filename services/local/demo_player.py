@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from services.local.clock import Clocks, opened_clocks
-from services.local.demo_stories import Step, Story
+from services.local.demo_stories import Step, Story, replies_of
 from services.local.errors import StackError
 from shared.settings import Settings
 from shared.tokens import issue
@@ -56,6 +56,9 @@ class _Player:
 
     async def play(self, stories: Sequence[Story]) -> None:
         """Open all cases in order, so that their numbers are the same at every first start; then live their lives."""
+        for reply in replies_of(self.desk):
+            form = {"name": reply.name, "body": reply.body, "shared": True}
+            await self._ask(reply.by, "POST /replies", f"reply/{reply.name}", json=form)
         numbers = [await self._open(index, story) for index, story in enumerate(stories, start=1)]
         await asyncio.gather(*(self._live(number, story) for number, story in zip(numbers, stories, strict=True)))
 

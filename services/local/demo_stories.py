@@ -17,6 +17,7 @@ from shared.domain.profiles import PROFILES
 from shared.settings import Settings
 
 STORIES = Path(__file__).with_name("demo") / "cases"
+REPLIES = Path(__file__).with_name("demo") / "replies.yaml"
 
 _WORDS: dict[str, dict[str, Any]] = {
     "say": {},
@@ -88,6 +89,26 @@ class Story(_Part):
         if sum((step.after for step in self.then), timedelta()) >= self.ago:
             raise ValueError(f"the steps take longer than the {self.ago} since the case was opened")
         return self
+
+
+class Reply(_Part):
+    """A canned reply for all of a desk's staff.
+
+    Args:
+        by: the lead who keeps it.
+        name: of the reply.
+        body: its text.
+    """
+
+    by: str
+    name: str
+    body: str
+
+
+def replies_of(desk: str) -> list[Reply]:
+    """What the staff of a demo desk often sends; nothing for other desks."""
+    told = yaml.safe_load(REPLIES.read_text(encoding="utf-8")).get(desk, {"replies": ()})
+    return [Reply(by=told["by"], **reply) for reply in told["replies"]]
 
 
 def stories_of(desk: str) -> list[Story]:

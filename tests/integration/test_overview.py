@@ -273,6 +273,14 @@ async def test_behind_every_figure_are_as_many_cases_as_it_says(seeded: Seeded, 
     for group in found.products.items:
         behind = Behind(of="opened", product=group.value or "")
         assert (await cases_behind(seeded.database, seeded.lead, days, behind))[1] == group.opened
+    for day in found.by_day:
+        for of, count in (("opened", day.opened), ("solved", day.solved)):
+            behind = Behind(of=of, first=day.day, last=day.day)
+            assert (await cases_behind(seeded.database, seeded.lead, days, behind))[1] == count
+    for name, question in zip(("q1", "q2"), found.survey.questions, strict=True):
+        for mark in question.marks:
+            behind = Behind(of="surveyed", question=name, mark=mark.mark)
+            assert (await cases_behind(seeded.database, seeded.lead, days, behind))[1] == mark.answers
 
 
 async def test_times_behind_are_the_slowest_first(seeded: Seeded) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,9 @@ FLAGS: Final = (
 )
 AXE: Final = Path(sys.prefix) / "front-end" / "node_modules" / "axe-core" / "axe.min.js"
 """Put there by set-up; see ``services/api/portal/front_end.py``."""
+EVERY_RULE: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+RULES_OF_COLOURS: Final = ("color-contrast", "link-in-text-block")
+"""All that a page in other colours can break, its markup being the same."""
 SIZES: Final = {"wide": (1280, 900), "narrow": (390, 844)}
 Size = Literal["wide", "narrow"]
 Colours = Literal["light", "dark"]
@@ -92,12 +95,15 @@ class Window:
         if then != "/":
             await self.go(then)
 
-    async def check_access(self) -> None:
-        """Have axe-core look at the page as it is, and fail for what it finds; nothing may be wider than the window."""
-        await self.page.evaluate(AXE.read_text())
-        found: dict[str, Any] = await self.page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-        )
+    async def check_access(self, rules: Sequence[str] = EVERY_RULE) -> None:
+        """Have axe-core look at the page as it is, and fail for what it finds; nothing may be wider than the window.
+
+        Args:
+            rules: tags or names of axe-core's rules, all of one kind.
+        """
+        if not await self.page.evaluate("window.axe !== undefined"):
+            await self.page.evaluate(AXE.read_text())
+        found: dict[str, Any] = await self.page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
         broken = [
             f"{rule['id']}: {node['html'][:200]}\n   {node['failureSummary']}"
             for rule in found["violations"]

@@ -164,6 +164,7 @@ async def test_help_centre(portal: Portal, size: Size) -> None:
         await expect(status(page)).to_have_text("Closed")
         await expect(head(page)).to_contain_text("Closed for good")
         await expect_actions(page)
+        await page.reload()
         await expect(page.locator("[data-composer]")).to_have_count(0)
         agent = (await case.seen_by(HELP_CENTRE.agent, "details", size=size)).page
         await expect_actions(agent)
@@ -345,7 +346,7 @@ async def test_standard_to_and_fro(portal: Portal, size: Size) -> None:
         await done(page, "Escalate", {"Comment": "Payday is today."}, "Escalated")
         await done(agent, "Resolve", resolution, "Resolved")
         await done(page, "Accept", {}, "Closed")
-        await done(page, "Reopen", {"Reason": "They differ again."}, "Open")
+        await done(page, "Reopen", {"Explanation": "They differ again."}, "Open")
 
 
 @pytest.mark.parametrize("cast", CASTS, ids=lambda cast: str(cast.desk))

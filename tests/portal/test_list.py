@@ -35,6 +35,17 @@ async def open_case(portal: Portal, subject: str, who: str = BOB, desk: str = "s
     return int((await call(portal, who, desk, "POST", "/cases", form | {"severity": "Low"}))["number"])
 
 
+async def test_the_words_stay_as_filters_change(portal: Portal) -> None:
+    window = await portal.window(ADA, CASES)
+    search = window.page.get_by_role("searchbox", name="Search")
+    await search.fill("payroll")
+    await expect(window.page.locator("#list")).to_have_attribute("hx-get", re.compile("q=payroll"))
+    for severity in ("High", "Medium"):
+        await choose(window, "severity", severity)
+        await expect(search).to_have_value("payroll")
+    assert await query_of(window.page) == {"q": ["payroll"], "severity": ["High", "Medium"]}
+
+
 async def test_an_older_answer_never_overtakes_a_newer_one(portal: Portal) -> None:
     window = await portal.window(ADA, CASES)
     held: list[Any] = []

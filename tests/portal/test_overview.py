@@ -75,6 +75,10 @@ async def test_the_period_is_in_the_address(portal: Portal) -> None:
     await expect(
         window.page.get_by_role("table", name="Cases opened and resolved by day").locator("tbody tr")
     ).to_have_count(7)
+    busy = window.page.get_by_role("table", name="Cases opened and resolved by day").locator("tbody a").first
+    expected = int(await busy.inner_text())
+    await busy.click()
+    await expect(window.page.locator("tbody tr")).to_have_count(expected)
 
 
 async def test_a_period_that_is_not_offered_is_refused(portal: Portal) -> None:

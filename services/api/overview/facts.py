@@ -134,9 +134,19 @@ _ROWS: Final = """
     ORDER BY seconds DESC NULLS LAST, at DESC, number DESC LIMIT :rows
 """
 
+_IN_DAYS: Final = """AND (CAST(:first AS date) IS NULL OR (at AT TIME ZONE :timezone)::date >= :first)
+        AND (CAST(:last AS date) IS NULL OR (at AT TIME ZONE :timezone)::date <= :last)"""
+_OF_MARK: Final = """AND (CAST(:question AS text) IS NULL
+        OR survey -> CAST(:question AS text) = to_jsonb(CAST(:mark AS integer)))"""
+
 OPEN: Final = "open"
+SURVEYED: Final = "surveyed"
 BEHIND: Final[dict[str, TextClause]] = {
-    name: text(f"WITH {_CALENDAR}, {_PERIOD} {_ROWS.format(of=name, more='')}") for name in _NAMED
+    name: text(
+        f"WITH {_CALENDAR}, {_PERIOD} "
+        + _ROWS.format(of=name, more=f"{_IN_DAYS} {_OF_MARK if name == SURVEYED else ''}")
+    )
+    for name in _NAMED
 } | {
     OPEN: text(
         f"WITH {_CALENDAR}, {_BACKLOG} "

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from services.api.callers import Caller, DeskView
-from services.api.overview.facts import AGES, BEHIND, IN_PERIOD, NAMES, OPEN, OPEN_NOW
+from services.api.overview.facts import AGES, BEHIND, IN_PERIOD, NAMES, OPEN, OPEN_NOW, SURVEYED
 from services.api.overview.hours import business_time, start_of_day
 from services.api.overview.schemas import (
     AgeOut,
@@ -53,6 +53,10 @@ class Behind:
         assignee: of these only; empty: without one; None: whoever.
         product: as ``assignee``.
         account: as ``assignee``.
+        first: of what happened in the period: only from this day on, by the desk's time zone.
+        last: as ``first``, up to this day.
+        question: of survey answers: only those that gave ``mark`` to this question, ``q1`` or ``q2``.
+        mark: see ``question``.
     """
 
     of: str
@@ -61,6 +65,10 @@ class Behind:
     assignee: str | None = None
     product: str | None = None
     account: str | None = None
+    first: date | None = None
+    last: date | None = None
+    question: str | None = None
+    mark: int | None = None
 
 
 async def overview(database: ViewedDatabase, caller: Caller, days: Days, now: datetime | None = None) -> OverviewOut:
@@ -113,6 +121,10 @@ async def cases_behind(
     wanted |= {name: getattr(behind, name) for name in ("assignee", "product", "account")}
     if behind.of == OPEN:
         wanted |= {"statuses": list(behind.statuses), "age": behind.age}
+    else:
+        wanted |= {"timezone": caller.desk.timezone, "first": behind.first, "last": behind.last}
+    if behind.of == SURVEYED:
+        wanted |= {"question": behind.question, "mark": behind.mark}
     async with database.read_as(caller.eyes) as session:
         rows = (await session.execute(BEHIND[behind.of], wanted)).all()
     cases = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from urllib.parse import urlencode
 
@@ -32,12 +33,13 @@ class Links:
         """The overview of another period."""
         return f"{self.page.path('overview')}?days={days}"
 
-    def behind(self, of: str, **narrowed: str | int | Sequence[str] | None) -> str:
+    def behind(self, of: str, **narrowed: str | int | date | Sequence[str] | None) -> str:
         """The cases behind a figure of the period, or of an age: the list has no filter for these.
 
         Args:
             of: the figure's name.
-            narrowed: to an ``age``, ``status``, ``assignee``, ``product`` or ``account``; empty text: to those without.
+            narrowed: to an ``age``, ``status``, ``assignee``, ``product`` or ``account``, empty text: to those without;
+                to days, from ``first`` to ``last``; to answers that gave a ``question`` a ``mark``.
         """
         given = {name: value for name, value in narrowed.items() if value is not None}
         return f"{self.page.path('overview', 'cases')}?{urlencode({'of': of, 'days': self.days} | given, doseq=True)}"

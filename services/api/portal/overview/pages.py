@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
 from typing import Annotated, Final, Literal, get_args
 
@@ -74,10 +75,25 @@ async def get_cases_behind(
     assignee: str | None = None,
     product: str | None = None,
     account: str | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    question: Literal["q1", "q2"] | None = None,
+    mark: Annotated[int | None, Query(ge=0, le=10)] = None,
 ) -> Response:
     """The cases that a figure counts."""
     require(page.caller, Access.OVERVIEW)
-    behind = Behind(of=of, statuses=status or WORKED_ON, age=age, assignee=assignee, product=product, account=account)
+    behind = Behind(
+        of=of,
+        statuses=status or WORKED_ON,
+        age=age,
+        assignee=assignee,
+        product=product,
+        account=account,
+        first=first,
+        last=last,
+        question=question,
+        mark=mark,
+    )
     cases, total = await cases_behind(page.context.database, page.caller, days, behind)
     return page.render(
         "overview/cases.html",
@@ -91,4 +107,5 @@ async def get_cases_behind(
         ages=list(zip((0, *AGES), (*AGES, None), strict=True)),
         links=Links(page, days),
         took=partial(took, page.reader),
+        on_day=partial(on_day, page.reader),
     )
