@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
 from playwright.async_api import FilePayload, Locator, Page, expect
 
-from tests.client import Caller, Connections, Json, caller
+from tests.client import Caller, Connections, Json, ProblemError, caller
 from tests.clock import Clock
 from tests.portal.browsing import Colours, Portal, Size, Window
 
@@ -77,13 +77,20 @@ class Staged:
 
 @asynccontextmanager
 async def staged(portal: Portal, cast: Cast, subject: str, **fields: Any) -> AsyncIterator[Staged]:
-    """Have the customer of a desk open a case."""
+    """Have the customer of a desk open a case; when the test has passed it is closed."""
     async with Connections(portal.base, 2).kept() as connections:
         agent, customer = (
             caller(connections, portal.stack.settings, cast.desk, who) for who in (cast.agent, cast.customer)
         )
         case = await customer.open(subject=subject, description=EXPLAINED, **cast.needs, **fields)
         yield Staged(portal, cast, case["number"], subject, agent, customer)
+        await clear_away(agent, case["number"])
+
+
+async def clear_away(agent: Caller, number: int) -> None:
+    """Close a case, so that the desk's queues do not grow from test to test."""
+    with suppress(ProblemError):  # it is closed already
+        await agent.act(number, "close", comment="The test is over.")
 
 
 def head(page: Page) -> Locator:

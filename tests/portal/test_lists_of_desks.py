@@ -18,7 +18,7 @@ from playwright.async_api import expect
 
 from tests.client import Connections, Json, caller
 from tests.portal.browsing import Portal, Size, Window
-from tests.portal.casts import APPCENTRAL, BOTH, CONNECT, HELP_CENTRE, TEAM, Cast, staged, status
+from tests.portal.casts import APPCENTRAL, BOTH, CONNECT, HELP_CENTRE, TEAM, Cast, clear_away, staged, status
 from tests.portal.lists import choose, query_of, rows, subjects, total, word, words
 from tests.stack import Stack
 from tests.waiting import until
@@ -62,6 +62,7 @@ async def filled(
 
         await until(all_listed, what="the cases in the list")
         yield Shelf(mark, tuple(made))
+        await asyncio.gather(*(clear_away(agent, case["number"]) for case in made))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

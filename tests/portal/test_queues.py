@@ -48,6 +48,12 @@ async def test_a_queue_is_accessible(portal: Portal, name: str, colours: Colours
     await window.check_access()
 
 
+async def test_beyond_the_last_page_is_the_last(portal: Portal) -> None:
+    async with staged(portal, STANDARD, word()) as case:
+        window = await portal.window(STANDARD.agent, queue(STANDARD, "unassigned") + "?page=900")
+        await expect(row(window, case)).to_be_visible()
+
+
 async def test_customers_have_no_queues(portal: Portal) -> None:
     window = await portal.window(STANDARD.customer)
     await expect(window.page.locator("#side-queues")).to_have_count(0)

@@ -84,7 +84,7 @@ async def queued(
     Args:
         page: for whom.
         queue: which.
-        number: of the page, from 1.
+        number: of the page, from 1; beyond the last it is the last.
         after: an event of anybody's that it is to know.
         after_seq: of a change of one's own that it is to know.
 
@@ -94,6 +94,9 @@ async def queued(
     caller = page.caller
     query = queue.query(page.least_filters, number, PAGE_SIZE, after_seq)
     found = await list_cases(page.context, caller, query, after)
+    if not found.items and found.total:  # others have worked off what was on this page
+        query = queue.query(page.least_filters, found.pages, PAGE_SIZE, after_seq)
+        found = await list_cases(page.context, caller, query, after)
     numbers = [each.number for each in found.items]
     async with page.context.database.read_as(caller.eyes) as session:
         unread = await unread_of(session, caller, numbers)
