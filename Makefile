@@ -39,7 +39,7 @@ test: setup
 	$(BIN)/pytest $(LOAD) -n 0
 
 # Rates and latencies mean something only while nothing else runs.
-LOAD := tests/integration/test_load.py tests/integration/test_export_load.py
+LOAD := tests/integration/test_load.py tests/integration/test_export_load.py tests/portal/test_speed.py
 
 chaos: $(DEV)
 	@$(BIN)/pytest tests/chaos -n 0
