@@ -6,11 +6,11 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import bindparam, exists, select
 
 from services.api.callers import Caller, load_caller
 from services.api.context import Context, Ctx
@@ -29,6 +29,16 @@ _cookie = APIKeyCookie(
     name=COOKIE,
     auto_error=False,
     description=f"From `POST /api/v1/session`; all but GET needs the session's token in `{CSRF_HEADER}`.",
+)
+
+
+_GOING_ON: Final = (LoginSession.token_hash == bindparam("session"), LoginSession.expires_at > bindparam("now"))
+"""What is true of a log-in session until it is logged out of or too old."""
+_GOES_ON: Final = select(exists().where(*_GOING_ON))
+_VISITOR: Final = (
+    select(Person.email, Person.name, LoginSession.csrf_token, LoginSession.expires_at)
+    .join(LoginSession, LoginSession.person_id == Person.id)
+    .where(*_GOING_ON)
 )
 
 
@@ -98,22 +108,17 @@ async def _by_session(context: Context, cookie: str, request: Request) -> Identi
 async def find_visitor(database: Database, token: str) -> Visitor | None:
     """Who is logged in by a session's token, if it has not ended."""
     proof = hash_of(token)
-    query = (
-        select(Person.email, Person.name, LoginSession.csrf_token, LoginSession.expires_at)
-        .join(LoginSession, LoginSession.person_id == Person.id)
-        .where(*_goes_on(proof))
-    )
     async with database.reading() as connection:
-        row = (await connection.execute(query)).one_or_none()
+        row = (await connection.execute(_VISITOR, _goes_on(proof))).one_or_none()
     if row is None:
         return None
     identity = Identity(email=row.email, name=None, desk=None, expires_at=row.expires_at, session=proof)
     return Visitor(identity=identity, name=row.name, csrf_token=row.csrf_token)
 
 
-def _goes_on(session: bytes) -> tuple[ColumnElement[bool], ...]:
-    """What is true of a log-in session until it is logged out of or too old."""
-    return LoginSession.token_hash == session, LoginSession.expires_at > datetime.now(UTC)
+def _goes_on(session: bytes) -> dict[str, bytes | datetime]:
+    """The values of ``_GOING_ON``."""
+    return {"session": session, "now": datetime.now(UTC)}
 
 
 def unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
@@ -154,7 +159,7 @@ async def look_up_still(desk: str, identity: Identity, context: Context) -> Call
 
     async def load() -> Caller | None:
         async with context.database.read() as session:
-            goes_on = await session.scalar(select(exists().where(*_goes_on(proof))))
+            goes_on = await session.scalar(_GOES_ON, _goes_on(proof))
             return await load_caller(session, identity, desk) if goes_on else None
 
     return await context.callers.get((proof, desk), load)

@@ -125,6 +125,16 @@ def confirm(dialog: Locator, label: str) -> Locator:
     return dialog.locator(".dialog-actions").get_by_role("button", name=label, exact=True)
 
 
+async def resolve(page: Page, resolution_type: str, root_cause: str, summary: str) -> None:
+    """Resolve the case as agents do, in its dialog, whose button waits for everything."""
+    dialog = await opened(page, "Resolve")
+    await dialog.get_by_label("Resolution type").fill(resolution_type)
+    await expect(confirm(dialog, "Resolve")).to_be_disabled()
+    await dialog.get_by_label("Root cause").fill(root_cause)
+    await dialog.get_by_label("Summary").fill(summary)
+    await confirm(dialog, "Resolve").click()
+
+
 def payload(name: str, content: bytes, kind: str = "text/plain") -> FilePayload:
     """A file to be chosen."""
     return {"name": name, "mimeType": kind, "buffer": content}

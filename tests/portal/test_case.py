@@ -26,6 +26,7 @@ from tests.portal.casts import (
     fact,
     head,
     opened,
+    resolve,
     staged,
     status,
 )
@@ -74,12 +75,7 @@ async def test_connect(portal: Portal, size: Size) -> None:
 
         agent = (await case.seen_by(CONNECT.agent, size=size)).page
         await expect(head(agent)).to_contain_text("Closing was requested on")
-        dialog = await opened(agent, "Resolve")
-        await dialog.get_by_label("Resolution type").fill("referred")
-        await expect(confirm(dialog, "Resolve")).to_be_disabled()
-        await dialog.get_by_label("Root cause").fill("Power saving.")
-        await dialog.get_by_label("Summary").fill("Told their maker.")
-        await confirm(dialog, "Resolve").click()
+        await resolve(agent, "referred", "Power saving.", "Told their maker.")
         await expect(status(agent)).to_have_text("Closed")
 
         # The customer's page follows without being loaded again.
@@ -134,7 +130,11 @@ async def test_appcentral(portal: Portal, size: Size) -> None:
         await dialog.get_by_label("Comment (optional)").fill("We found it ourselves.")
         await confirm(dialog, "Request close").click()
         await expect(head(page)).to_contain_text("Closing was requested")
-        await case.resolved()
+        agent = (await case.seen_by(APPCENTRAL.agent, "details", size=size)).page
+        await expect(head(agent)).to_contain_text("Closing was requested")
+        await resolve(agent, "provided", "A timer", "It waits now.")
+        for each in (page, agent):
+            await expect(status(each)).to_have_text("Closed")
         dialog = await opened(page, "Reopen")
         await expect(confirm(dialog, "Reopen")).to_be_disabled()
         await dialog.get_by_label("Explanation").fill("Not this one.")
@@ -148,7 +148,11 @@ async def test_appcentral(portal: Portal, size: Size) -> None:
 async def test_help_centre(portal: Portal, size: Size) -> None:
     async with staged(portal, HELP_CENTRE, "Notes are gone") as case:
         page = (await case.seen_by(HELP_CENTRE.customer, size=size)).page
+        agent = (await case.seen_by(HELP_CENTRE.agent, size=size)).page
         await expect(status(page)).to_have_text("Open")
+        await agent.get_by_role("textbox", name="Your message").fill("Are they in the archive?")
+        await agent.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator("#event-2")).to_contain_text("Are they in the archive?")
         await expect_actions(page, "Mark as solved")
         dialog = await opened(page, "Mark as solved")
         await dialog.get_by_label("Comment (optional)").fill("Found them.")
@@ -166,8 +170,8 @@ async def test_help_centre(portal: Portal, size: Size) -> None:
         await expect_actions(page)
         await page.reload()
         await expect(page.locator("[data-composer]")).to_have_count(0)
-        agent = (await case.seen_by(HELP_CENTRE.agent, "details", size=size)).page
         await expect_actions(agent)
+        await agent.locator(".tabs").get_by_role("link", name="Details").click()
         await page.locator(".case-foot").get_by_role("link", name="open a follow-up case").click()
         await expect(page.get_by_role("textbox", name="Subject")).to_have_value(case.subject)
         await page.get_by_role("textbox", name="Description").fill("Gone once more.")
@@ -188,15 +192,18 @@ async def test_msp_portal(portal: Portal, size: Size) -> None:
         for label, value in (("Environment", "Clinic North"), ("Impact", "High"), ("Reported by", "Zoe Martin")):
             await expect(fact(page, label)).to_contain_text(value)
         await expect_actions(page, "Close")
-        await case.resolved()
+        agent = (await case.seen_by(MSP.agent, "details", size=size)).page
+        await expect(fact(agent, "Impact")).to_contain_text("High")
+        await resolve(agent, "provided", "A clock", "The key is renewed at night.")
         await expect_actions(page, "Accept", "Reject")
         dialog = await opened(page, "Reject")
         await expect(confirm(dialog, "Reject")).to_be_disabled()
         await dialog.get_by_label("Reason").fill("It expired today.")
         await confirm(dialog, "Reject").click()
-        await expect(status(page)).to_have_text("Open")
+        for each in (page, agent):
+            await expect(status(each)).to_have_text("Open")
 
-        await case.resolved()
+        await resolve(agent, "provided", "A second clock", "Both are right now.")
         dialog = await opened(page, "Accept")
         await expect(confirm(dialog, "Accept")).to_be_enabled()
         await dialog.get_by_text("Very").or_(dialog.get_by_label("5")).first.click()
@@ -248,6 +255,10 @@ async def test_team_portal(portal: Portal, size: Size) -> None:
         await page.keyboard.press("Enter")
         await expect(fact(page, "Internal reference")).to_contain_text("PF-77")
         await expect(page.get_by_role("link", name="Change internal reference")).to_be_focused()
+        agent = (await case.seen_by(TEAM.agent, size=size)).page
+        await agent.get_by_role("textbox", name="Your message").fill("Please restart the unit.")
+        await agent.get_by_role("button", name="Send", exact=True).click()
+        await expect(agent.locator("#event-3")).to_contain_text("Please restart the unit.")
         dialog = await opened(page, "Close")
         await dialog.get_by_label("Comment (optional)").fill("Thank you.")
         await confirm(dialog, "Close").click()

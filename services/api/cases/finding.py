@@ -46,9 +46,10 @@ async def as_search(context: Context, caller: Caller, query: CaseQuery, after_se
     Raises:
         Problem: 422 for a filter that makes no sense here.
     """
-    filters = resolve_filters(caller, query)
-    async with context.database.read_as(caller.eyes) as session:
-        after = await _own_event(session, caller, after_seq) if after_seq else None
+    filters, after = resolve_filters(caller, query), None
+    if after_seq:
+        async with context.database.read_as(caller.eyes) as session:
+            after = await _own_event(session, caller, after_seq)
     return SearchQuery(
         desk=caller.desk.slug, viewer=caller.viewer, q=query.q, filters=filters, sort=query.sort, after=after
     )

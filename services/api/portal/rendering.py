@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -49,11 +50,13 @@ def templates(request: Request) -> Environment:
     return environment
 
 
+@lru_cache(maxsize=8192)
 def hue(who: str) -> int:
     """A colour for somebody, the same everywhere."""
     return hashlib.sha256(who.encode()).digest()[0] % HUES
 
 
+@lru_cache(maxsize=8192)
 def initials(name: str) -> str:
     """One or two letters for an avatar."""
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
