@@ -1,145 +1,199 @@
-"""Durable commands next to the bare engine: the same servers, the same callers, in turn.
+"""Durable commands over HTTP next to the bare engine: the same servers, the same callers, in turn.
 
-Bare is what Temporal costs by itself: an update whose handler runs a local activity with one Postgres statement.
-Ours is a comment through the door: decided, recorded with its read model in one transaction, answered. Without HTTP,
-relay, search and notifier.
+Ours is the whole product as `casebound up` runs it, relay, search and notifier included: a comment is answered when it
+is recorded. Bare is ``bare.py``, its callers being clients of Temporal. After each round of ours the followers finish
+before bare begins, so that neither pays for the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
+import subprocess
+import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 
-import asyncpg
-from temporalio import activity, workflow
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+import psutil
+from temporalio.client import Client
 
-from services.local.data_dir import DataDir
-from services.local.up import running_servers
-from shared.domain import commands as c
-from shared.domain.profiles import STANDARD
-from tests.conftest import Quiet
-from tests.stack import stack_directory
-from tests.world import BOB, CaseInTest, World, command_id, open_world
+from benchmarks.bare import QUEUE, Bare, BareOpening
+from tests.client import Connections, Json, LeanConnection
+from tests.desks import BOB, make_desk
+from tests.facts import told
+from tests.stack import PARTS, RunningStack, stack_directory, start_stack
 
-QUEUE = "bare"
-CALLERS, CASES, ROUNDS, PER_ROUND, ALONE = 16, 40, 5, 160, 40
+CALLERS, CASES, ROUNDS, PER_ROUND, ALONE, OPENINGS = 16, 40, 5, 320, 60, 160
 
-Command = Callable[[int], Awaitable[None]]
+Command = Callable[[int, int], Awaitable[None]]
+"""Carry out a command as a caller: its number, and the caller's."""
 
 
-@workflow.defn
-class Bare:
-    """An update, a local activity, nothing else."""
+@dataclass
+class Side:
+    """What is measured, in turn with another.
 
-    @workflow.run
-    async def run(self) -> None:
-        await workflow.wait_condition(lambda: False)
+    Args:
+        comment: on one of the cases.
+        open: a case.
+        processes: by name.
+        rest: waits until all is done that follows from commands.
+    """
 
-    @workflow.update
-    async def note(self, text: str) -> int:
-        number: int = await workflow.execute_local_activity(
-            "insert_note", text, start_to_close_timeout=timedelta(seconds=10)
-        )
-        return number
+    comment: Command
+    open: Command
+    processes: Mapping[str, int]
+    rest: Callable[[], Awaitable[None]]
+    cpu: dict[str, float] = field(default_factory=dict)
+    """Milliseconds of processor time for a comment, by process, what follows included."""
 
 
-class Notes:
-    """One statement on a table of its own."""
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
-
-    @activity.defn
-    async def insert_note(self, text: str) -> int:
-        number: int = await self._pool.fetchval("INSERT INTO bare_note (text) VALUES ($1) RETURNING id", text)
-        return number
+@contextmanager
+def _bare_worker(stack: RunningStack) -> Iterator[int]:
+    command = [sys.executable, "-m", "benchmarks.bare", str(stack.data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if process.stdout is None or process.stdout.readline() != "ready\n":
+                raise RuntimeError("the bare worker did not start")
+            yield process.pid
+        finally:
+            process.terminate()
 
 
 @asynccontextmanager
-async def _bare(world: World) -> AsyncIterator[Command]:
-    pool = await asyncpg.create_pool(world.settings.database_url, min_size=10, max_size=10)
-    await pool.execute("CREATE TABLE IF NOT EXISTS bare_note (id bigserial PRIMARY KEY, text text)")
-    worker = Worker(
-        world.client,
-        task_queue=QUEUE,
-        workflows=[Bare],
-        activities=[Notes(pool).insert_note],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    async with worker:
+async def _bare(stack: RunningStack) -> AsyncIterator[Side]:
+    settings = stack.settings
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    with _bare_worker(stack) as worker:
         handles = [
-            await world.client.start_workflow(Bare.run, id=f"bare-{uuid.uuid4()}", task_queue=QUEUE)
-            for _ in range(CASES)
+            await client.start_workflow(Bare.run, id=f"bare-{uuid.uuid4()}", task_queue=QUEUE) for _ in range(CASES)
         ]
 
-        async def command(number: int) -> None:
+        async def comment(number: int, _: int) -> None:
             await handles[number % CASES].execute_update(Bare.note, "hello")
 
-        yield command
+        async def opening(_: int, __: int) -> None:
+            await client.execute_workflow(BareOpening.run, "hello", id=f"bare-{uuid.uuid4()}", task_queue=QUEUE)
+
+        async def rest() -> None:
+            """Nothing follows."""
+
+        servers = {part: stack.pid(part) for part in ("temporal", "postgres")}
+        yield Side(comment, opening, {**servers, "worker": worker}, rest)
         for handle in handles:
             await handle.terminate()
-    await pool.close()
 
 
-async def _ours(world: World) -> Command:
-    cases: list[CaseInTest] = [await world.open(STANDARD) for _ in range(CASES)]
+@asynccontextmanager
+async def _ours(stack: RunningStack) -> AsyncIterator[Side]:
+    desk = await make_desk(stack)
+    async with Connections(stack.api, 1).kept() as connections:
+        bob = desk.caller(connections, BOB)
+        numbers = [(await bob.open(subject="hello", description="hello"))["number"] for _ in range(CASES)]
+    lines = [await LeanConnection.to(stack.api, bob.token) for _ in range(CALLERS)]
+    cases = f"/api/v1/desks/{desk.slug}/cases"
 
-    async def command(number: int) -> None:
-        comment = c.Comment(command_id=command_id(), actor=BOB, body="hello")
-        outcome = await cases[number % CASES].do(comment)
-        if not outcome.accepted:
-            raise RuntimeError(outcome.detail)
+    async def post(caller: int, path: str, body: Json) -> None:
+        status, answer = await lines[caller].post(path, body)
+        if status != 201:
+            raise RuntimeError(f"{status} {answer}")
 
-    return command
+    async def comment(number: int, caller: int) -> None:
+        await post(caller, f"{cases}/{numbers[number % CASES]}/comments", {"body": "hello"})
+
+    async def opening(_: int, caller: int) -> None:
+        await post(caller, cases, {"subject": "hello", "description": "hello"})
+
+    async def rest() -> None:
+        await told(stack.settings, desk.slug, 60)
+
+    yield Side(comment, opening, {part: stack.pid(part) for part in PARTS}, rest)
+    for line in lines:
+        await line.close()
 
 
-async def _rate(command: Command) -> float:
+async def _rate(command: Command, count: int) -> float:
     """Commands a second, by CALLERS at once."""
-    numbers = iter(range(PER_ROUND))
+    numbers = iter(range(count))
 
-    async def caller() -> None:
+    async def caller(which: int) -> None:
         for number in numbers:
-            await command(number)
+            await command(number, which)
 
     start = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    return PER_ROUND / (time.perf_counter() - start)
+    await asyncio.gather(*(caller(which) for which in range(CALLERS)))
+    return count / (time.perf_counter() - start)
 
 
-async def _latency(command: Command) -> float:
-    """Median milliseconds, one caller."""
+async def _comments(side: Side) -> float:
+    """The rate of a round of comments; notes what they cost each process."""
+    before = _spent(side.processes)
+    rate = await _rate(side.comment, PER_ROUND)
+    await side.rest()
+    for name, seconds in _spent(side.processes).items():
+        cost = (seconds - before[name]) * 1000 / PER_ROUND
+        side.cpu[name] = min(cost, side.cpu.get(name, cost))
+    return rate
+
+
+async def _openings(side: Side) -> float:
+    rate = await _rate(side.open, OPENINGS)
+    await side.rest()
+    return rate
+
+
+async def _latency(side: Side) -> float:
+    """Median milliseconds of a comment, one caller."""
     taken = []
     for number in range(ALONE):
         start = time.perf_counter()
-        await command(number)
+        await side.comment(number, 0)
         taken.append((time.perf_counter() - start) * 1000)
+    await side.rest()
     return statistics.median(taken)
 
 
+def _spent(processes: Mapping[str, int]) -> dict[str, float]:
+    """Seconds of processor time so far, children included."""
+    spent = {}
+    for name, pid in processes.items():
+        process, seconds = psutil.Process(pid), 0.0
+        for each in (process, *process.children(recursive=True)):
+            times = each.cpu_times()
+            seconds += times.user + times.system
+        spent[name] = seconds
+    spent["caller"] = sum(os.times()[:2])
+    return spent
+
+
 async def measure() -> dict[str, float]:
-    """Rates and latencies of both, the median of paired rounds, and their ratios."""
+    """Rates, latencies and costs of both, medians of paired rounds, and their ratios."""
     with stack_directory() as directory:
-        async with (
-            running_servers(DataDir(directory), Quiet()) as settings,
-            open_world(settings, runner=UnsandboxedWorkflowRunner()) as world,
-            _bare(world) as bare,
-        ):
-            ours = await _ours(world)
-            await _rate(bare)
-            await _rate(ours)
-            pairs = [(await _rate(bare), await _rate(ours)) for _ in range(ROUNDS)]
-            alone = [(await _latency(bare), await _latency(ours)) for _ in range(3)]
+        stack = await asyncio.to_thread(start_stack, directory)
+        try:
+            async with _ours(stack) as ours, _bare(stack) as bare:
+                for side in (bare, ours):
+                    await _comments(side)
+                comments = [(await _comments(bare), await _comments(ours)) for _ in range(ROUNDS)]
+                openings = [(await _openings(bare), await _openings(ours)) for _ in range(ROUNDS)]
+                alone = [(await _latency(bare), await _latency(ours)) for _ in range(3)]
+        finally:
+            await asyncio.to_thread(stack.stop)
+    figures = _pairs("comments/s, 16 callers", comments) | _pairs("openings/s, 16 callers", openings)
+    figures |= _pairs("comment p50 ms, 1 caller", alone)
+    for whose, side in (("bare", bare), ("ours", ours)):
+        figures |= {f"CPU ms a comment, {whose}, {name}": cost for name, cost in side.cpu.items()}
+        figures[f"CPU ms a comment, {whose}, all"] = sum(side.cpu.values())
+    return figures
+
+
+def _pairs(name: str, pairs: list[tuple[float, float]]) -> dict[str, float]:
     return {
-        "bare commands/s, 16 callers": statistics.median(one for one, _ in pairs),
-        "comments/s, 16 callers": statistics.median(two for _, two in pairs),
-        "ratio of rates": statistics.median(two / one for one, two in pairs),
-        "bare p50 ms, 1 caller": statistics.median(one for one, _ in alone),
-        "comment p50 ms, 1 caller": statistics.median(two for _, two in alone),
-        "ratio of p50": statistics.median(two / one for one, two in alone),
+        f"{name}, bare": statistics.median(bare for bare, _ in pairs),
+        f"{name}, ours": statistics.median(ours for _, ours in pairs),
+        f"{name}, ratio": statistics.median(ours / bare for bare, ours in pairs),
     }
