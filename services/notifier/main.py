@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 
+import uvloop
 from sqlalchemy import func, select
 
 from services.notifier.channels.mail import MAIL, MailChannel, Transport
@@ -37,7 +38,7 @@ def run(settings: Settings) -> None:
     """
     active = telemetry.setup("notifier", settings)
     try:
-        asyncio.run(_until_signal(settings))
+        uvloop.run(_until_signal(settings))
     finally:
         active.shutdown()
 

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 import nats.errors
+import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.search.feed import Feed
@@ -43,7 +44,7 @@ def run(settings: Settings) -> None:
     """
     active = telemetry.setup("search", settings)
     try:
-        asyncio.run(_until_signal(settings))
+        uvloop.run(_until_signal(settings))
     finally:
         active.shutdown()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import uvloop
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
@@ -53,7 +54,7 @@ def make_worker(client: Client, recorder: Recorder, runner: WorkflowRunner | Non
 
 def run(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
