@@ -42,7 +42,11 @@ def main() -> int:
     results = {
         "figures": {name: round(value, 3) for name, value in figures.items()},
         "missed": missed,
-        "machine": {"processors": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version()},
+        "machine": {
+            "processors": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+        },
         "versions": {name: version(name) for name in LIBRARIES},
     }
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
