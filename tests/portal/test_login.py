@@ -12,7 +12,8 @@ BOB, ADA, ZOE = "bob@acme.example", "ada@lumen.example", "zoe@coral.example"
 
 
 async def test_who_has_one_desk_comes_straight_to_its_cases(portal: Portal) -> None:
-    window = await portal.window(BOB)
+    window = await portal.window()
+    await window.log_in(BOB)
     await expect(window.page).to_have_url(f"{portal.base}/desks/standard/cases")
     await expect(window.page.get_by_role("heading", level=1)).to_have_text("Cases")
 
@@ -85,7 +86,8 @@ async def test_light_and_dark_are_remembered(portal: Portal, script: bool) -> No
 
 
 async def test_logging_in_and_out_works_without_script(portal: Portal) -> None:
-    window = await portal.window(BOB, "/desks/standard/cases", script=False)
+    window = await portal.window(script=False)
+    await window.log_in(BOB)
     await expect(window.page.locator("#rows > tr").first).to_be_visible()
     await window.page.get_by_role("button", name="Log out").click()
     await expect(window.page).to_have_url(f"{portal.base}/login")
