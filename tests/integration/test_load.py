@@ -20,7 +20,7 @@ from tests.desks import ADA, BOB, CAROL, LEO, StackDesk, make_desk
 from tests.facts import Ledger, check_all, check_record, mailbox, new_word, recorded, told
 from tests.stack import RunningStack
 
-ROUNDS = 8
+ROUNDS = 16
 CALLERS_ON_ONE_CASE = 100
 LEAST_RATE = 200.0
 MOST_P99_SECONDS = 1.0
