@@ -97,12 +97,15 @@ class Pull:
         Raises:
             PullLostError: the consumer has gone, or the server has been silent for too long.
         """
-        while not self._waiting:
-            await self._watch()
-        deadline = _now() + max_wait
-        while len(self._waiting) < self._batch and self._expected and _now() < deadline:
-            await self._change(deadline)
-        return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+        messages: list[Incoming] = []
+        while not messages:
+            while not self._waiting:
+                await self._watch()
+            deadline = _now() + max_wait
+            while len(self._waiting) < self._batch and self._expected and _now() < deadline:
+                await self._change(deadline)  # the connection may get lost meanwhile, and what has come with it
+            messages = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+        return messages
 
     async def _watch(self) -> None:
         if self._lost:

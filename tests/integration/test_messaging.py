@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import NotFoundError
 
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM, case_event
@@ -25,11 +27,13 @@ from shared.messaging import (
     publish,
     replay_dead,
 )
+from shared.messaging.pull import Pull
 from shared.settings import Settings
 from tests.integration.nats_server import Server
 from tests.stack import free_port
 from tests.waiting import until
 
+T = TypeVar("T")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -50,7 +54,7 @@ async def nats(server: Server) -> AsyncIterator[Bus]:
 
 
 @asynccontextmanager
-async def running(work: Awaitable[None]) -> AsyncIterator[asyncio.Task[None]]:
+async def running(work: Awaitable[T]) -> AsyncIterator[asyncio.Future[T]]:
     task = asyncio.ensure_future(work)
     try:
         yield task
@@ -182,6 +186,23 @@ async def test_nothing_is_lost_when_the_server_is_killed_and_comes_back(server: 
         await until(lambda: set(listener.heard) == {f"w{n}" for n in range(400)}, 60)
         await until(lambda: settled(nats))
     await publisher.close()
+
+
+async def test_a_connection_lost_while_a_batch_gathers_costs_no_message(nats: Bus) -> None:
+    config = ConsumerConfig(durable_name="gatherer", ack_policy=AckPolicy.EXPLICIT, filter_subject=ALL_CASE_EVENTS)
+    await nats.js.add_consumer(CASES_STREAM, config)
+    pull = Pull(nats, stream=CASES_STREAM, durable="gatherer", batch=2)
+    await pull.open()
+    async with running(pull.gather(60)) as gathering:
+        await say(nats, "first")
+        await until(pull.held)
+        for _ in range(10):  # so that it waits for the second one now
+            await asyncio.sleep(0)
+        pull.forget_request()
+        await say(nats, "second")
+        await until(gathering.done)
+        assert sorted(message.data for message in gathering.result()) == [b"first", b"second"]
+    await pull.close()
 
 
 async def test_a_quiet_consumer_hears_again_after_a_restart(server: Server, nats: Bus) -> None:
