@@ -126,6 +126,7 @@ async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
             async with app.state.commands.taken():
                 yield
             await door.close()
+            await app.state.context.callers.close()
     finally:
         await database.close()
         await recorded.close()

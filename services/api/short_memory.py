@@ -36,6 +36,13 @@ class ShortMemory(Generic[Value]):
             self._asked[key] = asyncio.create_task(self._ask(key, ask))
         return await asyncio.shield(self._asked[key])
 
+    async def close(self) -> None:
+        """Give up what is still being asked: nobody waits for it any more, and it may hold a connection."""
+        asked = [*self._asked.values()]
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
     async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Value | None]]) -> Value | None:
         try:
             value = await ask()
