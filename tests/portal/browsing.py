@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import httpx
 from playwright.async_api import Browser, BrowserContext, Page
 
+from services.api.auth import COOKIE
 from services.local.demo import DEMO_PASSWORD
 from tests.stack import Stack, stack_directory, start_stack
 
@@ -85,6 +86,11 @@ class Window:
         """Wait until nothing more is asked of the server, but for the live stream."""
         await self.page.wait_for_load_state("load")
         await self.page.locator(".htmx-request").first.wait_for(state="detached")
+
+    async def enter(self, token: str) -> None:
+        """Be logged in by a session's token."""
+        address = self.base.replace("http:", "https:")
+        await self.page.context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
 
     async def log_in(self, email: str) -> None:
         """Log in as one of the demo's people, as they do."""
@@ -163,31 +169,17 @@ class Portal:
         self.windows.append(window)
         _watch(window)
         if email:
-            await self._begin_session(context, email)
+            await self._begin_session(window, email)
         if email or path != "/":
             await window.go(path)
         return window
 
-    async def _begin_session(self, context: BrowserContext, email: str) -> None:
+    async def _begin_session(self, window: Window, email: str) -> None:
         """Log somebody in without the pages on the way, which tests of the log-in look at."""
         async with httpx.AsyncClient(base_url=self.base, trust_env=False) as http:
             answer = await http.post("/api/v1/session", json={"email": email, "password": DEMO_PASSWORD})
         assert answer.status_code == 200, answer.text
-        name, _, value = answer.headers["Set-Cookie"].partition(";")[0].partition("=")
-        host = str(httpx.URL(self.base).host)
-        await context.add_cookies(
-            [
-                {
-                    "name": name,
-                    "value": value,
-                    "domain": host,
-                    "path": "/",
-                    "httpOnly": True,
-                    "secure": True,
-                    "sameSite": "Lax",
-                }
-            ]
-        )
+        await window.enter(answer.headers["Set-Cookie"].partition(";")[0].partition("=")[2])
 
     async def close(self) -> None:
         """Close all windows; fail for what went wrong in them."""

@@ -60,10 +60,7 @@ class SecurityDesk:
 
     async def enter(self, window: Window, name: str) -> None:
         """Have a window's browser be logged in."""
-        session = await self.session(name)
-        await window.page.context.add_cookies(
-            [{"name": COOKIE, "value": session.token, "url": window.base.replace("http:", "https:")}]
-        )
+        await window.enter((await self.session(name)).token)
 
     async def ask(
         self,
