@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.portal.browsing import Colours, Portal, Size, Window
 from tests.portal.casts import BOTH, CASTS, STANDARD, Cast, Staged, staged
@@ -74,6 +75,34 @@ async def test_counts_and_rows_follow_what_happens(portal: Portal) -> None:
         await expect(count).to_have_text(str(before))
 
 
+@pytest.mark.parametrize("tabs", [1, 2])
+async def test_what_happens_while_a_page_is_on_its_way_appears_there(portal: Portal, tabs: int) -> None:
+    """Alone, and beside a tab that reads the stream for both."""
+    there = queue(STANDARD, "unassigned")
+    witness = await portal.window(STANDARD.agent, there)
+    other = witness
+    if tabs == 1:
+        other = await portal.window(STANDARD.agent)
+        await other.page.close()
+    page = await other.page.context.new_page()
+    made, may_arrive = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        made.set()
+        await may_arrive.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/queues/unassigned", late, times=1)
+    arriving = asyncio.create_task(page.goto(portal.base + there))
+    await made.wait()
+    async with staged(portal, STANDARD, word()) as case:
+        await expect(row(witness, case)).to_be_visible()
+        may_arrive.set()
+        await arriving
+        await expect(page.locator(f"#queue-{case.number}")).to_be_visible()
+
+
 async def test_a_case_is_taken_from_the_list(portal: Portal) -> None:
     async with staged(portal, STANDARD, word()) as case:
         window = await portal.window(STANDARD.agent, queue(STANDARD, "unassigned"))
@@ -92,6 +121,9 @@ async def test_several_cases_are_chosen_and_assigned_by_keyboard(portal: Portal)
             await keys.press("x")
         await expect(window.page.get_by_text("2 cases chosen")).to_be_visible()
         await window.check_access()
+        await one.customer.comment(one.number, "Is anybody there?")
+        await expect(row(window, one)).to_contain_text("Is anybody there?")
+        await expect(window.page.get_by_role("checkbox", name="Choose", checked=True)).to_have_count(2)
         await keys.press("a")
         await expect(window.page.get_by_label("Assign to")).to_be_focused()
         await keys.type("Tom")

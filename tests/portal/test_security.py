@@ -226,7 +226,8 @@ async def test_what_is_not_there_is_as_strict(made: SecurityDesk) -> None:
 
 
 async def test_cookies_are_out_of_reach(portal: Portal, made: SecurityDesk) -> None:
-    window = await portal.window("bob@acme.example", "/desks/standard/cases")
+    window = await portal.window()
+    await window.log_in("bob@acme.example")  # by the page, whose cookies these are
     for cookie in await window.page.context.cookies():
         if cookie.get("name") in {"zone", "theme"}:  # habits, which scripts set
             continue

@@ -56,6 +56,9 @@ async def stream_events(
     identity: Proven,
     context: Ctx,
     last_event_id: Annotated[str | None, Header(description="Resume after this id.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, lt=10**18, description="The same, for browsers, which can't send the header at first.")
+    ] = None,
 ) -> StreamingResponse:
     """Follow the events of all cases that one may see, as they happen."""
     require(caller, Access.FOLLOW)
@@ -74,7 +77,7 @@ async def stream_events(
         expires_at=identity.expires_at,
     )
     return StreamingResponse(
-        live(context.hub, follower, int(last_event_id) if last_event_id else None),
+        live(context.hub, follower, int(last_event_id) if last_event_id else after),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

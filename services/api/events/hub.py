@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,8 @@ from shared.telemetry import get_logger, metrics
 QUEUE_EVENTS: Final = 1_000
 """What a live page may lag behind before it is cut off; it comes back with its ``Last-Event-ID``."""
 _BATCH: Final = 256
+_KEPT_EVENTS: Final = 1_000
+"""The latest events, for those who were away for a moment."""
 _RETRY_SECONDS: Final = 1.0
 _FORGOTTEN_AFTER_SECONDS: Final = 60.0
 
@@ -71,6 +74,7 @@ class EventHub:
     def __init__(self, link: NatsLink) -> None:
         self._link = link
         self._listeners: set[Listener] = set()
+        self._kept: deque[tuple[float, Streamed]] = deque(maxlen=_KEPT_EVENTS)
         self._position: int | None = None
         self._closed = False
 
@@ -115,6 +119,12 @@ class EventHub:
             self._listeners.discard(listener)
             metrics.event_streams.dec()
 
+    def place(self, seconds_ago: float) -> int | None:
+        """Where the stream had got to by then, or later if that is too long ago; None: nowhere yet."""
+        then = asyncio.get_running_loop().time() - seconds_ago
+        earliest = next((streamed.position - 1 for heard, streamed in self._kept if heard > then), None)
+        return self._position if earliest is None else earliest
+
     async def missed(self, desk: str, after: int) -> AsyncIterator[Streamed | Reset]:
         """Events of a desk that came after a place in the stream, up to about now.
 
@@ -125,6 +135,10 @@ class EventHub:
         Yields:
             The events in order; a ``Reset`` alone if the place does not exist any more.
         """
+        if self._remembers(after):
+            for streamed in [each for _, each in self._kept if each.position > after and each.desk == desk]:
+                yield streamed
+            return
         bus = await self._link.wait()
         state = (await bus.js.stream_info(CASES_STREAM)).state
         if after > state.last_seq or after + 1 < state.first_seq:
@@ -136,6 +150,12 @@ class EventHub:
                 found, left = await _next(pull)
                 for streamed in found:
                     yield streamed
+
+    def _remembers(self, after: int) -> bool:
+        if self._position is None:
+            return False
+        first = self._kept[0][1].position if self._kept else self._position + 1
+        return first - 1 <= after <= self._position
 
     async def _follow_forever(self) -> None:
         while True:
@@ -149,12 +169,14 @@ class EventHub:
         end = (await bus.js.stream_info(CASES_STREAM)).state.last_seq
         if self._position is None or self._position > end:
             if self._position is not None:
+                self._kept.clear()
                 self._tell(Reset())
             self._position = end
         async with _pulling(bus, ALL_CASE_EVENTS, self._position + 1) as (pull, _):
             while True:
                 for streamed in (await _next(pull))[0]:
                     self._position = streamed.position
+                    self._kept.append((asyncio.get_running_loop().time(), streamed))
                     self._tell(streamed)
 
     def _tell(self, item: Streamed | Reset) -> None:

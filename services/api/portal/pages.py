@@ -30,6 +30,8 @@ THEMES: Final = ("auto", "light", "dark")
 SAID: Final = "said"
 """Cookie that holds, until the next page, what is to be told there."""
 _YEAR_SECONDS: Final = 365 * 24 * 3600
+_PAGE_BEHIND_SECONDS: Final = 3.0
+"""What a list may lack while the index catches up: a page follows from so long ago, and misses nothing."""
 
 
 @dataclass(kw_only=True)
@@ -152,6 +154,11 @@ class DeskPage(PersonPage):
     def path(self, *parts: object) -> str:
         """An address on this desk: ``path("cases", 12)``."""
         return "/".join(("/desks", self.caller.desk.slug, *(quote(str(part), safe="") for part in parts)))
+
+    @property
+    def place(self) -> int | None:
+        """From where in the stream of events the page follows."""
+        return self.context.hub.place(_PAGE_BEHIND_SECONDS)
 
     @property
     def least_filters(self) -> dict[str, list[str]]:

@@ -1,36 +1,47 @@
 // Live pages. An element says what it follows, and fetches itself anew when that has happened:
 //   <section data-live="case 12" hx-get="…" hx-trigger="live" hx-swap="morph:outerHTML">   one case
 //   <section data-live="desk" …>                                                           any case of the desk
-// Scripts hear the event `casebound:event` on the document, its `detail` the CloudEvent.
+// An element with data-last knows its case up to that seq, and is not fetched again for what it shows already.
 //
 // All tabs of a browser on one desk share one stream: browsers allow six connections to a server, and people have more
-// tabs than that. Whoever holds the lock reads the stream and tells the others.
+// tabs than that. Whoever holds the lock reads the stream and tells the others. A page follows from a place a little
+// before it was made (`data-place`), as lists are made from an index that may be a moment behind.
 
 const GATHER_MS = 150;
 const PAUSE_MS = 1000;
+const KEPT = 500;
 const LEAVING = "casebound leaving";
 const waiting = new Map();
 const refreshed = new WeakMap();
+const { stream, visitor, desk } = document.body.dataset;
+const told = [];
+let place = Number(document.body.dataset.place);
 let heard = "";
 
 export function startLive() {
   // A page that the browser has put by and shows again is behind, and follows nothing.
   addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
-  const { stream, visitor } = document.body.dataset;
-  leaveTogether(visitor);
+  leaveTogether();
   if (!stream || !navigator.locks) return;
-  const channel = new BroadcastChannel(`casebound ${visitor} ${stream}`);
+  const name = `casebound ${visitor} ${desk}`;
+  const channel = new BroadcastChannel(name);
   channel.addEventListener("message", ({ data }) => hear(data));
-  navigator.locks.request(`casebound ${visitor} ${stream}`, () => read(stream, channel));
+  channel.postMessage({ kind: "since", place });
+  navigator.locks.request(name, () => read(channel));
 }
 
 /** Read the stream until this page is left; the lock then passes to another tab. */
-function read(stream, channel) {
+function read(channel) {
   const tell = (message) => {
+    if (message.kind === "event") told.push(message);
+    if (told.length > KEPT) told.shift();
     channel.postMessage(message);
     hear(message);
   };
-  const source = new EventSource(stream);
+  channel.addEventListener("message", ({ data }) => {
+    if (data.kind === "since") told.filter((each) => each.place > data.place).forEach((each) => channel.postMessage(each));
+  });
+  const source = new EventSource(place ? `${stream}?after=${place}` : stream);
   let broken = false;
   source.addEventListener("open", () => {
     if (broken) tell({ kind: "reset" });
@@ -44,7 +55,9 @@ function read(stream, channel) {
     if (broken) setTimeout(() => tell({ kind: "reset" }), GATHER_MS);
   });
   source.addEventListener("reset", () => tell({ kind: "reset" }));
-  source.addEventListener("message", ({ data }) => tell({ kind: "event", event: JSON.parse(data) }));
+  source.addEventListener("message", ({ data, lastEventId }) => {
+    tell({ kind: "event", place: Number(lastEventId), event: JSON.parse(data) });
+  });
   return new Promise((resolve) => {
     addEventListener("pagehide", () => {
       source.close();
@@ -58,16 +71,22 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (heard && detail.triggeringEvent?.type === "live") detail.headers["Casebound-Event"] = heard;
 });
 
-function hear({ kind, event }) {
-  if (kind === "reset") {
+function hear(message) {
+  if (message.kind === "reset") {
+    place = 0;
     document.querySelectorAll("[data-live]").forEach(refresh);
-    return;
+  } else if (message.kind === "event" && message.place > place) {
+    place = message.place;
+    hearEvent(message.event);
   }
-  heard = event.id;
-  document.dispatchEvent(new CustomEvent("casebound:event", { detail: event }));
-  const number = event.source.split("/").at(-1);
+}
+
+function hearEvent({ id, source, data }) {
+  heard = id;
+  const number = source.split("/").at(-1);
   for (const element of document.querySelectorAll("[data-live]")) {
-    if (element.dataset.live === "desk" || element.dataset.live === `case ${number}`) refresh(element);
+    const { live, last } = element.dataset;
+    if (live === "desk" || (live === `case ${number}` && !(data.seq <= last))) refresh(element);
   }
 }
 
@@ -86,7 +105,7 @@ function refresh(element) {
 }
 
 /** Whoever logs out in one tab is logged out in all: the page after it tells the others. */
-function leaveTogether(visitor) {
+function leaveTogether() {
   const channel = new BroadcastChannel(LEAVING);
   const left = sessionStorage.getItem(LEAVING);
   if (!visitor && left) channel.postMessage(left);
