@@ -64,9 +64,9 @@ class Heard:
 
 
 @asynccontextmanager
-async def following(person: Person, after: int | None = None) -> AsyncIterator[Heard]:
+async def following(person: Person, after: int | None = None, query: str = "") -> AsyncIterator[Heard]:
     headers = person.headers | ({"Last-Event-ID": str(after)} if after is not None else {})
-    async with person.http.stream("GET", f"{person.base}/events/stream", headers=headers) as answer:
+    async with person.http.stream("GET", f"{person.base}/events/stream{query}", headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         heard = Heard(answer.aiter_lines())
@@ -118,6 +118,32 @@ async def test_a_break_is_made_up_for(desk: ApiDesk) -> None:
         await desk.bob.did(number, "comments", body="Four")
         assert (await bob_again.event())["data"]["body"] == "Four"
         assert len(set(bob_again.ids)) == 4
+
+
+async def test_a_break_is_made_up_for_by_another_process(servers: Settings, desk: ApiDesk) -> None:
+    """One that has not heard itself what was missed."""
+    async with following(desk.bob) as bob:
+        number = (await desk.bob.opened())["number"]
+        await bob.until("opened", number)
+        await desk.bob.did(number, "comments", body="One")
+        await bob.event()
+    async with serving(servers) as other:
+        there = ApiDesk(other, desk.slug)
+        async with following(there.bob, after=bob.ids[-2]) as bob_again:
+            assert (await bob_again.event())["data"]["body"] == "One"
+
+
+async def test_browsers_name_the_place_in_the_address(desk: ApiDesk) -> None:
+    async with following(desk.bob) as bob:
+        number = (await desk.bob.opened())["number"]
+        await bob.until("opened", number)
+        await desk.bob.did(number, "comments", body="One")
+        await bob.event()
+    async with following(desk.bob, query=f"?after={bob.ids[-2]}") as bob_again:
+        assert (await bob_again.event())["data"]["body"] == "One"
+    async with following(desk.bob, query=f"?after={bob.ids[-2]}", after=bob.ids[-1]) as reconnected:
+        await desk.bob.did(number, "comments", body="Two")
+        assert (await reconnected.event())["data"]["body"] == "Two"
 
 
 async def test_a_place_beyond_the_end_is_a_reset(desk: ApiDesk) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from services.api.answers import Json
@@ -38,6 +38,19 @@ async def get_events(
         return Json({"items": await read_events(session, caller, record.id, after_seq, limit)})
 
 
+def _place(
+    last_event_id: Annotated[str | None, Header(description="Resume after this id.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, lt=10**18, description="The same, for browsers, which can't send the header at first.")
+    ] = None,
+) -> int | None:
+    if not last_event_id:
+        return after
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19:
+        return int(last_event_id)
+    raise invalid(FieldError(field="Last-Event-ID", message="Last-Event-ID: an id that this stream has sent."))
+
+
 @router.get(
     "/events/stream",
     response_class=StreamingResponse,
@@ -55,15 +68,10 @@ async def stream_events(
     caller: CallerHere,
     identity: Proven,
     context: Ctx,
-    last_event_id: Annotated[str | None, Header(description="Resume after this id.")] = None,
-    after: Annotated[
-        int | None, Query(ge=0, lt=10**18, description="The same, for browsers, which can't send the header at first.")
-    ] = None,
+    place: Annotated[int | None, Depends(_place)],
 ) -> StreamingResponse:
     """Follow the events of all cases that one may see, as they happen."""
     require(caller, Access.FOLLOW)
-    if last_event_id and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19):
-        raise invalid(FieldError(field="Last-Event-ID", message="Last-Event-ID: an id that this stream has sent."))
 
     async def still() -> Caller | None:
         now = await look_up_still(desk, identity, context)
@@ -77,7 +85,7 @@ async def stream_events(
         expires_at=identity.expires_at,
     )
     return StreamingResponse(
-        live(context.hub, follower, int(last_event_id) if last_event_id else after),
+        live(context.hub, follower, place),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
