@@ -251,7 +251,7 @@ class CaseWorkflow:
             case_id=self._case.case_id,
             desk=self._case.desk,
             number=self._case.number,
-            policy=self._case.policy,
+            policy=self._case.policy if self._case.state is None else None,
             policy_version=self._case.policy_version,
             events=draft.events,
             traceparents=draft.traceparents,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import asyncpg
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,11 +17,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from services.workflows.attachments import FilesRefusedError, find_files, keep_files
-from shared.contracts.events import STATES, details
+from services.workflows.rows import Happened, write_change, write_new
+from shared.contracts.events import STATES
 from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, Applied, RecordAnswer, RecordRequest, WindowEnd
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
-from shared.db.models import Base, Case, CaseEvent, Desk
+from shared.db.models import Case, CaseEvent, Desk
 from shared.domain import events as e
 from shared.domain.case import CaseState
 from shared.domain.commands import FollowUp
@@ -34,35 +34,7 @@ from shared.telemetry import current_traceparent, span
 
 _DATA_EXCEPTION = "22"
 """Class of the SQLSTATEs that say that a value can't be stored."""
-_SAME_IN_STATE = (
-    "seq",
-    "subject",
-    "product",
-    "type",
-    "severity",
-    "impact",
-    "account",
-    "reporter",
-    "contact",
-    "assignee",
-    "created_at",
-    "updated_at",
-)
-_COLUMNS = (*_SAME_IN_STATE, "status", "cc", "state")
-# Made once: building a statement costs as much as executing it.
-_CASE, _EVENT = Base.metadata.tables["case"], Base.metadata.tables["case_event"]
-_LOCK_CASE = select(_CASE.c.state).where(_CASE.c.id == bindparam("case_id")).with_for_update()
-_UPDATE_CASE = (
-    update(_CASE).where(_CASE.c.id == bindparam("case_id")).values({name: bindparam(name) for name in _COLUMNS})
-)
-_INSERT_CASE = insert(_CASE).values(
-    {
-        name: bindparam(name)
-        for name in (*_COLUMNS, "id", "number", "policy", "policy_version", "description", "clock_offset")
-    }
-    | {"desk_id": select(Desk.id).where(Desk.slug == bindparam("desk")).scalar_subquery()}
-)
-_INSERT_EVENT = insert(_EVENT)
+_STATE = select(Case.state).where(Case.id == bindparam("case_id"))
 
 
 class _RecordIsAheadError(Exception):
@@ -94,9 +66,10 @@ class Recorder:
             ApplicationError: of type ``Unrecordable`` if trying again would not help.
         """
         case_id = uuid.UUID(request.case_id)
+        one = all(map(_is_one_statement, request.events))
         try:
             with _spans(request.traceparents) as traces:
-                async with self._database.transaction() as connection:
+                async with self._database.statement() if one else self._database.transaction() as connection:
                     answer = await _record(connection, case_id, request, traces)
         except (_RecordIsAheadError, IntegrityError):
             async with self._database.transaction() as connection:
@@ -139,25 +112,34 @@ def _spans(parents: dict[str, str]) -> Iterator[dict[str, str]]:
 async def _record(
     connection: AsyncConnection, case_id: uuid.UUID, request: RecordRequest, traces: dict[str, str]
 ) -> RecordAnswer:
-    stored = await connection.scalar(_LOCK_CASE, {"case_id": case_id})
+    stored = await connection.scalar(_STATE, {"case_id": case_id})
     state = STATES.validate_python(stored) if stored is not None else None
     if (state.seq if state else 0) != request.events[0].seq - 1:
         raise _RecordIsAheadError
     files = await find_files(connection, case_id, request.desk, request.events)
     events = [await _with_window_end(connection, request.desk, event) for event in request.events]
-    snapshots: list[CaseState] = []
-    for event in events:
-        state = evolve(state, event)
-        snapshots.append(state)
-    if stored is None:
-        await _insert_case(connection, case_id, request, events[0], snapshots[-1])
-    else:
-        await _update_case(connection, case_id, snapshots[-1])
-    await _insert_events(connection, case_id, events, snapshots, traces=traces, files=files.told)
+    happened = Happened(events=events, snapshots=_snapshots(state, events), traces=traces, files=files.told)
+    if state is None:
+        await write_new(connection, case_id, request, happened)
+    elif not await write_change(connection, case_id, happened):
+        raise _RecordIsAheadError
     await keep_files(connection, case_id, files)
     await _link_followed_case(connection, request, events[0])
     ends = [(event.seq, _window_end(event)) for event in events]
     return RecordAnswer(window_ends=[WindowEnd(seq=seq, ends_at=end.isoformat()) for seq, end in ends if end])
+
+
+def _is_one_statement(event: e.Event) -> bool:
+    """Whether nothing but the case itself is written for an event: no files, no case that it follows."""
+    return not e.files_of(event) and not (isinstance(event, e.Opened) and event.follow_up_of is not None)
+
+
+def _snapshots(state: CaseState | None, events: Sequence[e.Event]) -> list[CaseState]:
+    snapshots = []
+    for event in events:
+        state = evolve(state, event)
+        snapshots.append(state)
+    return snapshots
 
 
 async def _ahead(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> Ahead:
@@ -203,72 +185,7 @@ def _window_end(event: e.Event) -> datetime | None:
             return None
 
 
-# ------------------------------------------------------------------------------------------ rows
-
-
-def _columns(state: CaseState) -> dict[str, Any]:
-    """The read model's columns, all taken from the state."""
-    return {
-        **{name: getattr(state, name) for name in _SAME_IN_STATE},
-        "status": state.status.value,
-        "cc": list(state.cc),
-        "state": STATES.dump_python(state, mode="json"),
-    }
-
-
-async def _insert_case(
-    connection: AsyncConnection, case_id: uuid.UUID, request: RecordRequest, opened: e.Event, state: CaseState
-) -> None:
-    await connection.execute(
-        _INSERT_CASE,
-        {
-            "id": case_id,
-            "desk": request.desk,
-            "number": request.number,
-            "policy": POLICIES.dump_python(request.policy, mode="json"),
-            "policy_version": request.policy_version,
-            "description": opened.description if isinstance(opened, e.Opened) else "",
-            "clock_offset": timedelta(seconds=request.clock_offset),
-            **_columns(state),
-        },
-    )
-
-
-async def _update_case(connection: AsyncConnection, case_id: uuid.UUID, state: CaseState) -> None:
-    await connection.execute(_UPDATE_CASE, {"case_id": case_id, **_columns(state)})
-
-
-async def _insert_events(
-    connection: AsyncConnection,
-    case_id: uuid.UUID,
-    events: Sequence[e.Event],
-    snapshots: Sequence[CaseState],
-    *,
-    traces: Mapping[str, str],
-    files: Mapping[int, list[dict[str, Any]]],
-) -> None:
-    rows = [
-        {
-            "case_id": case_id,
-            "seq": event.seq,
-            "kind": event.kind,
-            "at": event.at,
-            "actor": _actor(event),
-            "actor_email": event.actor.email,
-            "command_id": event.command_id,
-            "command": event.command,
-            "part": event.part,
-            "data": details(event) | ({"files": files[event.seq]} if event.seq in files else {}),
-            "snapshot": STATES.dump_python(snapshot, mode="json"),
-            "traceparent": traces.get(event.command_id),
-        }
-        for event, snapshot in zip(events, snapshots, strict=True)
-    ]
-    await connection.execute(_INSERT_EVENT, rows)
-
-
-def _actor(event: e.Event) -> dict[str, Any]:
-    return {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
+# ------------------------------------------------------------------------------------------ follow-ups
 
 
 async def _link_followed_case(connection: AsyncConnection, request: RecordRequest, opened: e.Event) -> None:
@@ -292,7 +209,4 @@ async def _link_followed_case(connection: AsyncConnection, request: RecordReques
     decided = decide(state, POLICIES.validate_python(followed.policy), command, opened.at)
     if isinstance(decided, Refusal):
         return
-    for event in decided:
-        state = evolve(state, event)
-        await _insert_events(connection, followed.id, [event], [state], traces={}, files={})
-    await _update_case(connection, followed.id, state)
+    await write_change(connection, followed.id, Happened(events=decided, snapshots=_snapshots(state, decided)))

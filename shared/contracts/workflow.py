@@ -119,7 +119,8 @@ class RecordRequest:
     """A batch of decided events to be recorded in one transaction.
 
     Args:
-        case_id, desk, number, policy, policy_version: as in ``CaseRun``.
+        case_id, desk, number, policy_version: as in ``CaseRun``.
+        policy: as in ``CaseRun``, for a case that is being opened; else None, being large and known.
         events: consecutive events.
         traceparents: W3C trace context of each command, by command id.
         clock_offset: as in ``CaseRun``, for a case that is being opened.
@@ -128,7 +129,7 @@ class RecordRequest:
     case_id: str
     desk: str
     number: int
-    policy: Policy
+    policy: Policy | None
     policy_version: int
     events: list[Annotated[Event, Field(discriminator="kind")]]
     traceparents: dict[str, str]

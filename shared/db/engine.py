@@ -53,6 +53,7 @@ class Database:
         settings = role.settings | READ_ONLY
         self.readers = _engine(url, pool_size, settings, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
         self.writers = _engine(url, pool_size, role.settings)
+        self._at_once = self.writers.execution_options(isolation_level="AUTOCOMMIT")
         self._reading = async_sessionmaker(self.readers, expire_on_commit=False, autoflush=False)
         self._writing = async_sessionmaker(self.writers, expire_on_commit=False, autoflush=False)
         # SQLAlchemy's pool serves whoever comes just when a connection is given back before those who wait for one,
@@ -84,6 +85,12 @@ class Database:
         async with self._turn_to_write(), self.writers.begin() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For a change that is one statement, and so needs no transaction around it."""
+        async with self._turn_to_write(), self._at_once.connect() as connection:
+            yield connection
+
     def _turn_to_read(self) -> AbstractAsyncContextManager[None]:
         return _turn(self._readers_line)
 
@@ -112,6 +119,7 @@ def _engine(url: str, pool_size: int, server_settings: dict[str, str], **options
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_PATIENCE_SECONDS,
+        pool_use_lifo=True,
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
         connect_args={"timeout": 5, "command_timeout": 30, "server_settings": server_settings},

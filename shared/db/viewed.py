@@ -72,7 +72,6 @@ class ViewedDatabase(Database):
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         super().__init__(url, role=Role.API, pool_size=pool_size)
-        self._at_once = self.writers.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -91,6 +90,11 @@ class ViewedDatabase(Database):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._changing(None) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
         async with self._changing(None) as connection:
             yield connection
 
