@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -76,11 +76,20 @@ class Window:
     page: Page
     base: str
     errors: list[str] = field(default_factory=list)
+    was_offline: bool = False
 
     async def go(self, path: str) -> None:
         """Open a page of the portal and wait until its scripts have run."""
         await self.page.goto(self.base + path)
         await self.settled()
+
+    @asynccontextmanager
+    async def offline(self) -> AsyncIterator[None]:
+        """Without a line for a while; that requests get no answer then is no error."""
+        self.was_offline = True
+        await self.page.context.set_offline(True)
+        yield
+        await self.page.context.set_offline(False)
 
     async def settled(self) -> None:
         """Wait until nothing more is asked of the server, but for the live stream."""
@@ -203,5 +212,6 @@ def _on_console(window: Window, kind: str, text: str) -> None:
     # Answers of 4xx are what tests ask for; the browser and htmx report them as errors of their own. What a newer
     # request makes needless is called off, and reported by htmx as well.
     usual = ("Failed to load resource", "Response Status Error Code 4", "htmx:afterRequest", "htmx:sendAbort")
-    if kind == "error" and not text.startswith(usual):
+    cut_off = window.was_offline and text.startswith("htmx:sendError")
+    if kind == "error" and not cut_off and not text.startswith(usual):
         window.errors.append(f"{window.page.url}: console: {json.dumps(text)}")

@@ -121,12 +121,11 @@ async def test_a_draft_outlives_a_reload_a_broken_line_and_a_lost_answer(portal:
         await expect(body(window)).to_have_value("A long story")
         await expect(body(window, 1)).to_have_value("A short one")
 
-        await window.page.context.set_offline(True)
-        await expect(form(window)).to_contain_text("You are offline.")
-        await form(window).get_by_role("button", name="Send", exact=True).click()
-        await expect(form(window).get_by_role("alert")).to_contain_text("The server can't be reached.")
-        await expect(body(window)).to_have_value("A long story")
-        await window.page.context.set_offline(False)
+        async with window.offline():
+            await expect(form(window)).to_contain_text("You are offline.")
+            await form(window).get_by_role("button", name="Send", exact=True).click()
+            await expect(form(window).get_by_role("alert")).to_contain_text("The server can't be reached.")
+            await expect(body(window)).to_have_value("A long story")
 
         async def lose_the_answer(route: object) -> None:
             await route.fetch()  # type: ignore[attr-defined]

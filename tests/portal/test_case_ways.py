@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.portal.browsing import Colours, Portal, Size
 from tests.portal.casts import (
@@ -186,11 +187,18 @@ async def test_what_others_do_disturbs_nobody(portal: Portal, size: Size) -> Non
 async def test_somebody_was_quicker_to_take_it(portal: Portal) -> None:
     async with staged(portal, STANDARD, "Whose is it") as case:
         window = await case.seen_by("tom@lumen.example")
-        await window.page.context.set_offline(True)  # so that it does not hear of it
+        clicked = asyncio.Event()
+
+        async def late(route: Route) -> None:
+            await clicked.wait()
+            await route.continue_()
+
+        await window.page.route("**part=case**", late)  # it hears of it, but does not know yet what has happened
         await case.agent.act(case.number, "take")
-        await window.page.context.set_offline(False)
         await window.page.get_by_role("button", name="Take", exact=True).click()
         await expect(window.page.get_by_role("status")).to_contain_text("ada@lumen.example has the case already")
+        clicked.set()
+        await expect(window.page.get_by_role("button", name="Take", exact=True)).to_have_count(0)
 
 
 @contextmanager

@@ -125,10 +125,9 @@ async def test_a_file_on_its_way_shows_how_far_it_is_and_can_be_cancelled(portal
 async def test_a_file_is_tried_again_when_the_line_broke(portal: Portal) -> None:
     async with staged(portal, STANDARD, "Broken line") as case:
         window = await case.seen_by(STANDARD.customer)
-        await window.page.context.set_offline(True)
-        await choose(window, "notes.txt", b"words")
-        await expect(uploads(window).get_by_role("alert")).to_contain_text("The connection broke.")
-        await window.page.context.set_offline(False)
+        async with window.offline():
+            await choose(window, "notes.txt", b"words")
+            await expect(uploads(window).get_by_role("alert")).to_contain_text("The connection broke.")
         await uploads(window).get_by_role("button", name="Try again").click()
         await expect(form(window).locator(".upload.done")).to_have_count(1)
         await send(window, "Now it is here.")

@@ -103,6 +103,16 @@ async def test_what_happens_while_a_page_is_on_its_way_appears_there(portal: Por
         await expect(page.locator(f"#queue-{case.number}")).to_be_visible()
 
 
+async def test_what_happens_while_the_line_is_broken_appears_afterwards(portal: Portal) -> None:
+    async with staged(portal, STANDARD, word()) as case:
+        window = await portal.window(STANDARD.agent, queue(STANDARD, "unassigned"))
+        await expect(row(window, case)).to_be_visible()
+        async with window.offline():
+            await case.agent.act(case.number, "take")
+            await expect(window.page.get_by_text("The server can't be reached.")).to_be_visible()
+        await expect(row(window, case)).to_have_count(0)
+
+
 async def test_a_case_is_taken_from_the_list(portal: Portal) -> None:
     async with staged(portal, STANDARD, word()) as case:
         window = await portal.window(STANDARD.agent, queue(STANDARD, "unassigned"))

@@ -17,6 +17,7 @@ const { stream, visitor, desk } = document.body.dataset;
 const told = [];
 let place = Number(document.body.dataset.place);
 let heard = "";
+let behind = false;
 
 export function startLive() {
   // A page that the browser has put by and shows again is behind, and follows nothing.
@@ -71,10 +72,16 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (heard && detail.triggeringEvent?.type === "live") detail.headers["Casebound-Event"] = heard;
 });
 
+// What could not be fetched while the line was broken is fetched once it is there again.
+document.addEventListener("htmx:sendError", ({ detail }) => {
+  if (detail.requestConfig?.triggeringEvent?.type === "live") behind = true;
+});
+addEventListener("online", () => behind && refreshAll());
+
 function hear(message) {
   if (message.kind === "reset") {
     place = 0;
-    document.querySelectorAll("[data-live]").forEach(refresh);
+    refreshAll();
   } else if (message.kind === "event" && message.place > place) {
     place = message.place;
     hearEvent(message.event);
@@ -88,6 +95,11 @@ function hearEvent({ id, source, data }) {
     const { live, last } = element.dataset;
     if (live === "desk" || (live === `case ${number}` && !(data.seq <= last))) refresh(element);
   }
+}
+
+function refreshAll() {
+  behind = false;
+  document.querySelectorAll("[data-live]").forEach(refresh);
 }
 
 /** Once for all that happens in a moment, and on a busy desk no oftener than one can read. */
