@@ -18,7 +18,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from services.workflows.attachments import FilesRefusedError, find_files, keep_files
-from shared.contracts.events import STATES, details
+from services.workflows.rows import COLUMNS, case_columns, event_columns
+from shared.contracts.events import STATES
 from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, Applied, RecordAnswer, RecordRequest, WindowEnd
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
@@ -34,31 +35,16 @@ from shared.telemetry import current_traceparent, span
 
 _DATA_EXCEPTION = "22"
 """Class of the SQLSTATEs that say that a value can't be stored."""
-_SAME_IN_STATE = (
-    "seq",
-    "subject",
-    "product",
-    "type",
-    "severity",
-    "impact",
-    "account",
-    "reporter",
-    "contact",
-    "assignee",
-    "created_at",
-    "updated_at",
-)
-_COLUMNS = (*_SAME_IN_STATE, "status", "cc", "state")
 # Made once: building a statement costs as much as executing it.
 _CASE, _EVENT = Base.metadata.tables["case"], Base.metadata.tables["case_event"]
 _LOCK_CASE = select(_CASE.c.state).where(_CASE.c.id == bindparam("case_id")).with_for_update()
 _UPDATE_CASE = (
-    update(_CASE).where(_CASE.c.id == bindparam("case_id")).values({name: bindparam(name) for name in _COLUMNS})
+    update(_CASE).where(_CASE.c.id == bindparam("case_id")).values({name: bindparam(name) for name in COLUMNS})
 )
 _INSERT_CASE = insert(_CASE).values(
     {
         name: bindparam(name)
-        for name in (*_COLUMNS, "id", "number", "policy", "policy_version", "description", "clock_offset")
+        for name in (*COLUMNS, "id", "number", "policy", "policy_version", "description", "clock_offset")
     }
     | {"desk_id": select(Desk.id).where(Desk.slug == bindparam("desk")).scalar_subquery()}
 )
@@ -206,16 +192,6 @@ def _window_end(event: e.Event) -> datetime | None:
 # ------------------------------------------------------------------------------------------ rows
 
 
-def _columns(state: CaseState) -> dict[str, Any]:
-    """The read model's columns, all taken from the state."""
-    return {
-        **{name: getattr(state, name) for name in _SAME_IN_STATE},
-        "status": state.status.value,
-        "cc": list(state.cc),
-        "state": STATES.dump_python(state, mode="json"),
-    }
-
-
 async def _insert_case(
     connection: AsyncConnection, case_id: uuid.UUID, request: RecordRequest, opened: e.Event, state: CaseState
 ) -> None:
@@ -229,13 +205,13 @@ async def _insert_case(
             "policy_version": request.policy_version,
             "description": opened.description if isinstance(opened, e.Opened) else "",
             "clock_offset": timedelta(seconds=request.clock_offset),
-            **_columns(state),
+            **case_columns(state),
         },
     )
 
 
 async def _update_case(connection: AsyncConnection, case_id: uuid.UUID, state: CaseState) -> None:
-    await connection.execute(_UPDATE_CASE, {"case_id": case_id, **_columns(state)})
+    await connection.execute(_UPDATE_CASE, {"case_id": case_id, **case_columns(state)})
 
 
 async def _insert_events(
@@ -247,28 +223,13 @@ async def _insert_events(
     traces: Mapping[str, str],
     files: Mapping[int, list[dict[str, Any]]],
 ) -> None:
-    rows = [
-        {
-            "case_id": case_id,
-            "seq": event.seq,
-            "kind": event.kind,
-            "at": event.at,
-            "actor": _actor(event),
-            "actor_email": event.actor.email,
-            "command_id": event.command_id,
-            "command": event.command,
-            "part": event.part,
-            "data": details(event) | ({"files": files[event.seq]} if event.seq in files else {}),
-            "snapshot": STATES.dump_python(snapshot, mode="json"),
-            "traceparent": traces.get(event.command_id),
-        }
-        for event, snapshot in zip(events, snapshots, strict=True)
-    ]
+    rows = []
+    for event, snapshot in zip(events, snapshots, strict=True):
+        row = event_columns(case_id, event, snapshot) | {"traceparent": traces.get(event.command_id)}
+        if event.seq in files:
+            row["data"]["files"] = files[event.seq]
+        rows.append(row)
     await connection.execute(_INSERT_EVENT, rows)
-
-
-def _actor(event: e.Event) -> dict[str, Any]:
-    return {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
 
 
 async def _link_followed_case(connection: AsyncConnection, request: RecordRequest, opened: e.Event) -> None:
