@@ -161,6 +161,21 @@ def reindex(
 
 
 @app.command()
+def demo(
+    cases: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many.")],
+    seed: Annotated[int, typer.Option(help="The same makes the same cases.")] = 1,
+    desk: Annotated[str, typer.Option(help="Slug of their desk, which is made if there is none.")] = "crowd",
+    data_dir: DataDir = DEFAULT_DIR,
+) -> None:
+    """Generate cases on a desk of their own, beside those it has (development only)."""
+    from services.local.crowd.command import run
+
+    with _friendly(data_dir):
+        typer.echo(run(_settings(data_dir), cases, seed, desk))
+        _leave(0)
+
+
+@app.command()
 def trace(case: CaseName, data_dir: DataDir = DEFAULT_DIR) -> None:
     """Show the spans of the case's latest command as a tree with times."""
     from shared.telemetry.trace_command import run

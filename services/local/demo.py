@@ -46,13 +46,13 @@ async def _apply(settings: Settings, desk_files: Sequence[DeskFile]) -> None:
         for desk_file in desk_files:
             await apply(database, desk_file)
         if settings.development:
-            await _set_passwords(database, {email for desk_file in desk_files for email in _people(desk_file)})
+            await set_passwords(database, {email for desk_file in desk_files for email in _people(desk_file)})
     finally:
         await database.close()
 
 
-async def _set_passwords(database: Database, emails: set[str]) -> None:
-    """One hash for all of them: it is made to be slow, and this password is no secret."""
+async def set_passwords(database: Database, emails: set[str]) -> None:
+    """Give people who have none the demo's password. One hash for all: it is made to be slow, and this is no secret."""
     without = (Person.email.in_(emails), Person.password_hash.is_(None))
     async with database.write() as session:
         if await session.scalar(select(func.count()).select_from(Person).where(*without)):

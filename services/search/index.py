@@ -69,6 +69,9 @@ class CaseIndex(Protocol):
     def name(self) -> str:
         """Tells this copy from others."""
 
+    def add(self, documents: Sequence[CaseDocument]) -> None:
+        """Add these cases, none of which it has. Seen after ``commit``."""
+
     def replace(self, documents: Sequence[CaseDocument]) -> None:
         """Add these cases, in place of what there is of them. Seen after ``commit``."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from services.search.index import CaseDocument, CaseIndex, Copies, IndexBrokenError
@@ -27,8 +26,9 @@ class IndexNotReadyError(Exception):
 class LiveIndex:
     """This node's index.
 
-    While a new copy is being built, every change goes to both. Reading cases and writing their documents is one step
-    under one lock: whoever writes later has also read later, so that no document is ever replaced by an older one.
+    While a new copy is being built, every change goes to both. Reading changed cases and writing their documents is one
+    step under one lock: whoever writes later has also read later, so that no document is ever replaced by an older one.
+    Filling the new copy reads without the lock, and leaves out what changed since the copy was begun, which is newer.
 
     Args:
         copies: where they are kept.
@@ -40,6 +40,8 @@ class LiveIndex:
         self._read = read
         self._current = copies.open_current()
         self._next: CaseIndex | None = None
+        self._newer: set[UUID] = set()
+        """Cases that the new copy got because they changed."""
         self._writing = asyncio.Lock()
         self._committed = asyncio.Condition()
         self.broken = asyncio.Event()
@@ -63,9 +65,10 @@ class LiveIndex:
             current = self._usable()
             documents = await self._read(ids)
             gone = {str(case_id) for case_id in ids} - {case.id for case in documents}
-            await self._write_next(documents, gone)
+            await self._write_next(_write, documents, gone)
+            self._newer.update(ids if self._next else ())
             try:
-                await _unbroken(_write, current, documents, gone)
+                await _unbroken(_write_durably, current, documents, gone)
             except IndexBrokenError:
                 self.broken.set()
                 raise
@@ -135,17 +138,20 @@ class LiveIndex:
             IndexBrokenError: it can't be made.
         """
         async with self._writing:
+            self._newer.clear()
             self._next = await _unbroken(self._copies.create)
             return self._next
 
     async def fill(self, ids: Collection[UUID]) -> None:
-        """Bring these cases into the new copy.
+        """Bring these cases into the new copy, each of which it gets so once.
 
         Raises:
             IndexBrokenError: the new copy can't be written.
         """
+        documents = await self._read(ids)
         async with self._writing:
-            await self._write_next(await self._read(ids), ())
+            newer = set(map(str, self._newer.intersection(ids)))
+            await self._write_next(_add, [case for case in documents if case.id not in newer])
             if self._next is None:
                 raise IndexBrokenError("the new index can't be written; the log says why")
 
@@ -187,12 +193,14 @@ class LiveIndex:
             raise IndexNotReadyError("the index is being built")
         return self._current
 
-    async def _write_next(self, documents: Sequence[CaseDocument], gone: Collection[str]) -> None:
+    async def _write_next(
+        self, write: Callable[Concatenate[CaseIndex, P], None], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
         """Write to the new copy; one that can't be written is dropped and does not hold up the old one."""
         if self._next is None:
             return
         try:
-            await _unbroken(partial(_write, commit=False), self._next, documents, gone)
+            await _unbroken(write, self._next, *args, **kwargs)
         except IndexBrokenError:
             _log.exception("the new index can't be written")
             self._next = None
@@ -213,11 +221,18 @@ async def _unbroken(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         raise
 
 
-def _write(index: CaseIndex, documents: Sequence[CaseDocument], gone: Collection[str], *, commit: bool = True) -> None:
+def _add(index: CaseIndex, documents: Sequence[CaseDocument]) -> None:
+    index.add(documents)
+
+
+def _write(index: CaseIndex, documents: Sequence[CaseDocument], gone: Collection[str]) -> None:
     index.replace(documents)
     index.remove(gone)
-    if commit:
-        index.commit()
+
+
+def _write_durably(index: CaseIndex, documents: Sequence[CaseDocument], gone: Collection[str]) -> None:
+    _write(index, documents, gone)
+    index.commit()
 
 
 def _close(index: CaseIndex) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
@@ -11,7 +13,9 @@ from services.search.live_index import LiveIndex
 from services.search.source import case_ids, count_cases
 from shared.db.engine import Database
 
-_BATCH: Final = 200
+_BATCH: Final = 500
+_AT_ONCE: Final = 2
+"""While the one is written the other is read."""
 
 
 class ReindexRequest(BaseModel):
@@ -81,7 +85,24 @@ async def _all_cases(
     total = await count_cases(database, desk)
     done = 0
     await progress(done, total)
-    async for ids in case_ids(database, desk=desk, batch=_BATCH):
-        await index(ids)
-        done += len(ids)
+    under_way: deque[tuple[int, asyncio.Task[object]]] = deque()
+
+    async def finish_first() -> None:
+        nonlocal done
+        count, first = under_way[0]
+        await first
+        under_way.popleft()
+        done += count
         await progress(done, max(done, total))
+
+    try:
+        async for ids in case_ids(database, desk=desk, batch=_BATCH):
+            under_way.append((len(ids), asyncio.ensure_future(index(ids))))
+            if len(under_way) == _AT_ONCE:
+                await finish_first()
+        while under_way:
+            await finish_first()
+    finally:
+        for _, task in under_way:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)

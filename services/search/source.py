@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Row, and_, case, func, literal, select
+from sqlalchemy import ARRAY, Row, Text, Uuid, and_, any_, bindparam, case, func, literal, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.search.index import CaseDocument
 from shared.db.cases import DUE_AT
@@ -68,6 +68,24 @@ _WITH_TEXT: Final = (
 )
 
 
+_ANY_CASE: Final = any_(bindparam("ids", type_=ARRAY(Uuid)))
+# Made once: building a statement costs as much as executing it.
+_CASES: Final = (
+    select(*_CASE_COLUMNS)
+    .join(Desk, Desk.id == Case.desk_id)
+    .outerjoin(CaseEvent, and_(CaseEvent.case_id == Case.id, CaseEvent.seq == Case.seq))
+    .where(Case.id == _ANY_CASE)
+)
+_ALL_WRITTEN: Final = func.string_agg(_WRITTEN, aggregate_order_by(literal("\n"), CaseEvent.seq))
+_FOR_STAFF: Final = CaseEvent.kind.in_(STAFF_ONLY)
+_TEXTS: Final = (
+    select(CaseEvent.case_id, _ALL_WRITTEN.filter(~_FOR_STAFF), _ALL_WRITTEN.filter(_FOR_STAFF))
+    .where(CaseEvent.case_id == _ANY_CASE, CaseEvent.kind.in_(_WITH_TEXT))
+    .group_by(CaseEvent.case_id)
+)
+_NAMES: Final = select(Person.email, Person.name).where(Person.email == any_(bindparam("emails", type_=ARRAY(Text))))
+
+
 async def read_cases(database: Database, ids: Collection[UUID]) -> list[CaseDocument]:
     """Read cases with everything that can be searched in them, in three statements however many they are.
 
@@ -79,18 +97,12 @@ async def read_cases(database: Database, ids: Collection[UUID]) -> list[CaseDocu
     """
     if not ids:
         return []
-    async with database.read() as session:
-        rows = (
-            await session.execute(
-                select(*_CASE_COLUMNS)
-                .join(Desk, Desk.id == Case.desk_id)
-                .outerjoin(CaseEvent, and_(CaseEvent.case_id == Case.id, CaseEvent.seq == Case.seq))
-                .where(Case.id.in_(ids))
-            )
-        ).all()
-        texts = await _texts(session, ids)
+    ids = list(ids)
+    async with database.reading() as connection:
+        rows = (await connection.execute(_CASES, {"ids": ids})).all()
+        texts = await _texts(connection, ids)
         people = {row.id: _people(row) for row in rows}
-        names = await _names(session, {address for each in people.values() for address in each})
+        names = await _names(connection, {address for each in people.values() for address in each})
     return [_document(row, texts[row.id], people[row.id], names) for row in rows]
 
 
@@ -124,24 +136,16 @@ async def desk_exists(database: Database, desk: str) -> bool:
         return await session.scalar(select(Desk.id).where(Desk.slug == desk)) is not None
 
 
-async def _texts(session: AsyncSession, ids: Collection[UUID]) -> Mapping[UUID, tuple[str, str]]:
+async def _texts(connection: AsyncConnection, ids: Collection[UUID]) -> Mapping[UUID, tuple[str, str]]:
     """What people wrote in each case: for everybody, and for staff alone."""
-    staff_only = CaseEvent.kind.in_(STAFF_ONLY)
-    joined = func.string_agg(_WRITTEN, aggregate_order_by(literal("\n"), CaseEvent.seq))
-    rows = await session.execute(
-        select(CaseEvent.case_id, joined.filter(~staff_only), joined.filter(staff_only))
-        .where(CaseEvent.case_id.in_(ids), CaseEvent.kind.in_(_WITH_TEXT))
-        .group_by(CaseEvent.case_id)
-    )
     found: defaultdict[UUID, tuple[str, str]] = defaultdict(lambda: ("", ""))
-    for case_id, public, internal in rows:
+    for case_id, public, internal in await connection.execute(_TEXTS, {"ids": ids}):
         found[case_id] = (public or "", internal or "")
     return found
 
 
-async def _names(session: AsyncSession, addresses: Collection[str]) -> dict[str, str]:
-    rows = await session.execute(select(Person.email, Person.name).where(Person.email.in_(addresses)))
-    return dict(rows.all())
+async def _names(connection: AsyncConnection, addresses: Collection[str]) -> dict[str, str]:
+    return dict((await connection.execute(_NAMES, {"emails": list(addresses)})).all())
 
 
 def _people(row: Row[tuple[object, ...]]) -> list[str]:

@@ -66,6 +66,12 @@ class TantivyIndex:
     def name(self) -> str:
         return self._directory.name
 
+    def add(self, documents: Sequence[CaseDocument]) -> None:
+        made = [document(case) for case in documents]
+        with self._write() as writer:
+            for each in made:
+                writer.add_document(each)
+
     def replace(self, documents: Sequence[CaseDocument]) -> None:
         made = [(case.id, document(case)) for case in documents]
         with self._write() as writer:

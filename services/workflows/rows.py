@@ -110,27 +110,45 @@ class Happened:
 
     def values(self) -> dict[str, Any]:
         """For the statements that write it."""
-        states = [STATES.dump_python(snapshot, mode="json") for snapshot in self.snapshots]
-        now = self.snapshots[-1]
-        looks = {name: getattr(now, name) for name in _SAME_IN_STATE}
-        looks |= {"status": now.status.value, "cc": list(now.cc), "state": states[-1]}
-        return looks | {"events": [self._row(event, state) for event, state in zip(self.events, states, strict=True)]}
+        rows = zip(self.events, self.snapshots, strict=True)
+        return case_columns(self.snapshots[-1]) | {"events": [self._row(event, after) for event, after in rows]}
 
-    def _row(self, event: Event, state: dict[str, Any]) -> dict[str, Any]:
-        actor = {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name}
-        return {
-            "seq": event.seq,
-            "kind": event.kind,
-            "at": event.at,
-            "actor": actor,
-            "actor_email": event.actor.email,
-            "command_id": event.command_id,
-            "command": event.command,
-            "part": event.part,
-            "data": details(event) | ({"files": self.files[event.seq]} if event.seq in self.files else {}),
-            "snapshot": state,
-            "traceparent": self.traces.get(event.command_id),
-        }
+    def _row(self, event: Event, after: CaseState) -> dict[str, Any]:
+        row = event_columns(event, after) | {"traceparent": self.traces.get(event.command_id)}
+        if event.seq in self.files:
+            row["data"] |= {"files": self.files[event.seq]}
+        return row
+
+
+def case_columns(state: CaseState) -> dict[str, Any]:
+    """The columns of a case that follow its state."""
+    same = {name: getattr(state, name) for name in _SAME_IN_STATE}
+    return same | {
+        "status": state.status.value,
+        "cc": list(state.cc),
+        "state": STATES.dump_python(state, mode="json"),
+    }
+
+
+def event_columns(event: Event, after: CaseState) -> dict[str, Any]:
+    """The columns of an event that follow what was decided.
+
+    Args:
+        event: with the end of the window that it starts.
+        after: the case right after it.
+    """
+    return {
+        "seq": event.seq,
+        "kind": event.kind,
+        "at": event.at,
+        "actor": {"kind": event.actor.kind.value, "email": event.actor.email, "name": event.actor.name},
+        "actor_email": event.actor.email,
+        "command_id": event.command_id,
+        "command": event.command,
+        "part": event.part,
+        "data": details(event),
+        "snapshot": STATES.dump_python(after, mode="json"),
+    }
 
 
 async def write_new(
