@@ -76,6 +76,7 @@ lock: $(DEV)
 	$(LOCK) -o requirements/services.txt
 	$(LOCK) --extra embedded --extra build -o requirements/run.txt
 	$(LOCK) --extra embedded --extra build --extra dev -o requirements/dev.txt
+	$(subst pyproject.toml,requirements/peer.in,$(LOCK)) -o requirements/peer.txt
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Casebound needs Python 3.11 or newer: make PYTHON=python3.12")'

@@ -75,25 +75,44 @@ class Connections:
 
 
 class LeanConnection:
-    """One keep-alive connection that costs next to nothing, for measuring the product and not the client."""
+    """One keep-alive connection that costs next to nothing, for measuring the server and not the client."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str) -> None:
-        self._reader, self._writer = reader, writer
-        self._token = token
+    def __init__(self, address: httpx.URL, log_in: str) -> None:
+        self._address = address
+        self._log_in = log_in
 
     @classmethod
-    async def to(cls, url: str, token: str) -> LeanConnection:
-        address = httpx.URL(url)
-        return cls(*await asyncio.open_connection(address.host, address.port), token)
+    async def to(cls, url: str, token: str, *, header: str = "Authorization: Bearer ") -> LeanConnection:
+        """Connect.
+
+        Args:
+            url: of the server.
+            token: that logs in.
+            header: in which to send it, up to the token.
+        """
+        connection = cls(httpx.URL(url), header + token)
+        await connection._connect()
+        return connection
+
+    async def _connect(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(self._address.host, self._address.port)
 
     async def post(self, path: str, body: Json) -> tuple[int, Json]:
-        content = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self._token}\r\n"
+        status, answer = await self.ask("POST", path, body)
+        return status, json.loads(answer)
+
+    async def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, bytes]:
+        """Send a request; returns the answer's status and content."""
+        if self._reader.at_eof():  # servers close what has been idle for a while
+            await self.close()
+            await self._connect()
+        content = json.dumps(body).encode() if body is not None else b""
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{self._log_in}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         self._writer.write(head.encode() + content)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(answer.split("content-length:")[1].split("\r\n")[0])
-        return int(answer.split(" ", 2)[1]), json.loads(await self._reader.readexactly(length))
+        return int(answer.split(" ", 2)[1]), await self._reader.readexactly(length)
 
     async def close(self) -> None:
         self._writer.close()
