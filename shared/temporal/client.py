@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from shared.contracts.workflow import SEARCH_ATTRIBUTES
@@ -16,11 +18,24 @@ from shared.settings import Settings
 from shared.telemetry.temporal import CommandTracing
 from shared.temporal.codec import KeyRingCodec, parse_key_ring
 
+_PYDANTIC = tuple(PydanticPayloadConverter().converters.values())
+
+
+class SharedPayloadConverter(CompositePayloadConverter):
+    """JSON through pydantic, which works out what a type looks like once for the whole process.
+
+    The library makes a converter for every workflow and every activation. Were each to work it out again, that would
+    cost more than the commands themselves.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(*_PYDANTIC)
+
 
 def data_converter(settings: Settings) -> DataConverter:
     """JSON through pydantic, encrypted with the key ring, failures included."""
-    return dataclasses.replace(
-        pydantic_data_converter,
+    return DataConverter(
+        payload_converter_class=SharedPayloadConverter,
         payload_codec=KeyRingCodec(parse_key_ring(settings.payload_keys.get_secret_value())),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )
