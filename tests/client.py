@@ -87,8 +87,13 @@ class LeanConnection:
         return cls(*await asyncio.open_connection(address.host, address.port), token)
 
     async def post(self, path: str, body: Json) -> tuple[int, Json]:
-        content = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self._token}\r\n"
+        return await self._ask("POST", path, json.dumps(body).encode())
+
+    async def get(self, path: str) -> tuple[int, Json]:
+        return await self._ask("GET", path)
+
+    async def _ask(self, method: str, path: str, content: bytes = b"") -> tuple[int, Json]:
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self._token}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         self._writer.write(head.encode() + content)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
