@@ -30,6 +30,8 @@ from tests.stack import PARTS, RunningStack, stack_directory, start_stack
 CASES: Final = 1_000_000
 DESK: Final = "crowd"
 PER_SECOND, SECONDS, CONNECTIONS = 50, 20, 32
+COSTLY: Final = ("api", "search", "postgres")
+"""What answering takes the processor time of."""
 WARM: Final = 50
 """Requests of each kind that are not counted."""
 LIST_GOAL, HALF_GOAL = ("<=", 50), ("<=", 100)
@@ -109,6 +111,18 @@ def _typed(chance: random.Random) -> Iterator[str]:
         yield from (words[:end].strip() for end in range(2, len(words) + 1))
 
 
+async def _latencies(stack: RunningStack, name: str, paths: Iterator[str], count: int) -> dict[str, float]:
+    """Those of one kind of request, and what one costs."""
+    processes = {part: stack.pid(part) for part in PARTS}
+    async with _asking(stack) as ask:
+        await _on_schedule(ask, list(itertools.islice(paths, WARM)), PER_SECOND)
+        before = spent(processes)
+        answers = await _on_schedule(ask, list(itertools.islice(paths, count)), PER_SECOND)
+        after = spent(processes)
+    cost = {f"{name}, CPU ms, {part}": (after[part] - before[part]) / count * 1000 for part in COSTLY}
+    return _figures(name, answers) | cost
+
+
 async def _exported(stack: RunningStack, cases: int) -> float:
     """Rows a second of everything as CSV."""
     headers = {"Authorization": f"Bearer {issue(stack.settings, LEAD, DESK, TOKEN_TTL)}"}
@@ -134,9 +148,7 @@ async def _rebuilt(stack: RunningStack, ask: Ask, cases: int) -> dict[str, float
         meanwhile += await _on_schedule(ask, [""] * 10, 10)
     await building
     took, after = time.perf_counter() - start, spent(processes)
-    cost = {
-        f"rebuild, CPU us a case, {part}": (after[part] - before[part]) / cases * 1e6 for part in ("search", "postgres")
-    }
+    cost = {f"rebuild, CPU us a case, {part}": (after[part] - before[part]) / cases * 1e6 for part in COSTLY[1:]}
     return {"rebuild, cases/s": cases / took, **cost, **_figures("list during a rebuild", meanwhile)}
 
 
@@ -165,10 +177,7 @@ async def measure(cases: int = CASES, seconds: int = SECONDS) -> dict[str, float
             await _run(stack, "demo", "--cases", str(cases), "--desk", DESK)
             figures["generated and indexed, cases/s"] = cases / (time.perf_counter() - start)
             for name, paths in _kinds(cases).items():
-                async with _asking(stack) as ask:
-                    await _on_schedule(ask, list(itertools.islice(paths, WARM)), PER_SECOND)
-                    asked = list(itertools.islice(paths, PER_SECOND * seconds))
-                    figures |= _figures(name, await _on_schedule(ask, asked, PER_SECOND))
+                figures |= await _latencies(stack, name, paths, PER_SECOND * seconds)
             figures["export, rows/s"] = await _exported(stack, cases)
             async with _asking(stack) as ask:
                 figures |= await _rebuilt(stack, ask, cases)
