@@ -131,10 +131,10 @@ async def _rate(command: Command, count: int) -> float:
 
 async def _comments(side: Side) -> float:
     """The rate of a round of comments; notes what they cost each process."""
-    before = _spent(side.processes)
+    before = spent(side.processes)
     rate = await _rate(side.comment, PER_ROUND)
     await side.rest()
-    for name, seconds in _spent(side.processes).items():
+    for name, seconds in spent(side.processes).items():
         cost = (seconds - before[name]) * 1000 / PER_ROUND
         side.cpu[name] = min(cost, side.cpu.get(name, cost))
     return rate
@@ -157,7 +157,7 @@ async def _latency(side: Side) -> float:
     return statistics.median(taken)
 
 
-def _spent(processes: Mapping[str, int]) -> dict[str, float]:
+def spent(processes: Mapping[str, int]) -> dict[str, float]:
     """Seconds of processor time so far, children included."""
     spent = {}
     for name, pid in processes.items():

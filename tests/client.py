@@ -101,6 +101,10 @@ class LeanConnection:
         status, answer = await self.ask("POST", path, body)
         return status, json.loads(answer)
 
+    async def get(self, path: str) -> tuple[int, Json]:
+        status, answer = await self.ask("GET", path)
+        return status, json.loads(answer)
+
     async def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, bytes]:
         """Send a request; returns the answer's status and content."""
         if self._reader.at_eof():  # servers close what has been idle for a while

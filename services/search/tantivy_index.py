@@ -6,12 +6,13 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import tantivy
 
 from services.search.checksums import verify
 from services.search.index import CaseDocument, IndexBrokenError, QueryError
+from services.search.tantivy_moment import Moment
 from services.search.tantivy_query import build, has_words
 from services.search.tantivy_schema import (
     ID,
@@ -22,12 +23,9 @@ from services.search.tantivy_schema import (
     schema,
     sort_field,
 )
-from shared.contracts.search import FACETS, NumbersPart, SearchAnswer, SearchQuery, SortKey
+from shared.contracts.search import NumbersPart, SearchAnswer, SearchQuery, SortKey
 
 _WRITER_BYTES: Final = 64_000_000
-_MOST_VALUES: Final = 10_000
-"""Values counted for a facet; beyond that the rarest are left out (Tantivy refuses 65,000 in one answer)."""
-_FACETS: Final = {name: {"terms": {"field": name, "size": _MOST_VALUES}} for name in FACETS}
 _FIRST_NUMBERS: Final = 1_000
 _MOST_NUMBERS: Final = 50_000
 """Found in one go for an export. Each go sorts again what came before, so that few are fewer work and more memory."""
@@ -58,7 +56,7 @@ class TantivyIndex:
             register_analyzer(self._index)
             # Readers see a commit when `commit` returns, not some milliseconds later: searches wait for that.
             self._index.config_reader("manual", 0)
-            self._index.reload()
+            self._moment = self._now()
             self._writer: tantivy.IndexWriter | None = self._index.writer(_WRITER_BYTES, 1)
             self._try_every_column()
 
@@ -87,15 +85,15 @@ class TantivyIndex:
     def commit(self) -> None:
         with self._write() as writer:
             writer.commit()
-            self._index.reload()
+            self._moment = self._now()
 
     def query(self, query: SearchQuery) -> SearchAnswer:
         query = query.model_copy(update={"sort": _sort(query)})
         by_relevance = query.sort == _RELEVANCE
         with _sound("the index can't be read"):
-            searcher = self._index.searcher()
+            moment = self._moment
+            searcher, facets = moment.searcher, moment.facets(query)
             matches = build(self._schema, query, scored=by_relevance)
-            facets = self._facets(searcher, matches, query)
             # Beyond the last case the engine would still make room for all before.
             query = query.model_copy(update={"page": min(query.page, searcher.num_docs // query.page_size + 2)})
             total, numbers = (_by_relevance if by_relevance else _by_column)(searcher, matches, query)
@@ -105,7 +103,7 @@ class TantivyIndex:
         query = query.model_copy(update={"sort": _sort(query)})
         by_relevance = query.sort == _RELEVANCE
         with _sound("the index can't be read"):
-            searcher = self._index.searcher()
+            searcher = self._moment.searcher
             matches = build(self._schema, query, scored=by_relevance)
         if by_relevance:
             everything = query.model_copy(update={"page": 1, "page_size": max(1, searcher.num_docs)})
@@ -122,7 +120,7 @@ class TantivyIndex:
 
     def seq_of(self, case_id: str) -> int:
         with _sound("the index can't be read"):
-            searcher = self._index.searcher()
+            searcher = self._moment.searcher
             found = searcher.search(tantivy.Query.term_query(self._schema, ID, case_id, "basic"), 1, count=False)
             if not found.hits:
                 return 0
@@ -143,25 +141,16 @@ class TantivyIndex:
                 raise ValueError("it has been closed")
             yield self._writer
 
-    def _facets(
-        self, searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery
-    ) -> dict[str, dict[str, int]]:
-        """Each counted without its own filter, so that it shows what else could be chosen."""
-        counted = searcher.aggregate(matches, _FACETS)
-        for name in FACETS:
-            if getattr(query.filters, name):
-                others = query.filters.model_copy(update={name: []})
-                wider = build(self._schema, query.model_copy(update={"filters": others}))
-                counted |= searcher.aggregate(wider, {name: _FACETS[name]})
-        return {name: _counts(counted[name]) for name in FACETS}
+    def _now(self) -> Moment:
+        self._index.reload()
+        return Moment(self._schema, self._index.searcher())
 
     def _try_every_column(self) -> None:
-        searcher = self._index.searcher()
+        self._moment.try_facets()
         everything = tantivy.Query.all_query()
-        searcher.aggregate(everything, _FACETS)
         for key in get_args(SortKey):
             if key != _RELEVANCE:
-                searcher.search(everything, 1, order_by_field=sort_field(key, descending=True))
+                self._moment.searcher.search(everything, 1, order_by_field=sort_field(key, descending=True))
 
 
 def _sort(query: SearchQuery) -> str:
@@ -215,10 +204,6 @@ def _total(found: tantivy.SearchResult) -> int:
 def _numbers(searcher: tantivy.Searcher, found: tantivy.SearchResult) -> list[int]:
     addresses = [address for _, address in found.hits]
     return [int(number or 0) for number in searcher.fast_field_values(NUMBER, addresses)]
-
-
-def _counts(counted: dict[str, Any]) -> dict[str, int]:
-    return {bucket["key"]: bucket["doc_count"] for bucket in counted["buckets"]}
 
 
 @contextmanager

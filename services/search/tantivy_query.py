@@ -74,8 +74,7 @@ class _Words:
     def _in_field(self, name: str, token: str, last: bool) -> Query:
         whole = Query.term_query(self._schema, name, token, "freq")
         if last:
-            # Letters and digits alone, so that nothing in it means anything to a regular expression.
-            beginning = Query.regex_query(self._schema, name, f"{token}.*")
+            beginning = _beginning(self._schema, name, token)
             whole = _any([whole, beginning]) if self._scored else beginning
         return Query.boost_query(whole, _SUBJECT_BOOST) if name == SUBJECT else whole
 
@@ -85,7 +84,7 @@ class _Words:
             return
         yield Query.boost_query(_term(self._schema, KEY, typed), _KEY_BOOST)
         if last:
-            yield Query.regex_query(self._schema, KEY, f"{typed}.*")
+            yield _beginning(self._schema, KEY, typed)
 
 
 def _visible(schema: Schema, viewer: Viewer) -> Iterator[Query]:
@@ -122,6 +121,12 @@ def _values(filters: Filters, name: str) -> list[str]:
 
 def _term(schema: Schema, name: str, value: str) -> Query:
     return Query.term_query(schema, name, value, "basic")
+
+
+def _beginning(schema: Schema, name: str, text: str) -> Query:
+    """Words that begin so: by an automaton for no edits at all, which is made in no time. One for a regular expression
+    takes milliseconds."""
+    return Query.fuzzy_term_query(schema, name, text, distance=0, transposition_cost_one=False, prefix=True)
 
 
 def _all(queries: Iterator[Query] | Sequence[Query]) -> Query:

@@ -152,4 +152,6 @@ def _add_text_order(made: tantivy.Document, key: str, text: str | None, number: 
 
 def _folded(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))[:_SORTED_CHARACTERS].strip()
+    if not letters.isascii():
+        letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return letters[:_SORTED_CHARACTERS].strip()

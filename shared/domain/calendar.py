@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 LONGEST_CLOSURE_DAYS = 366
@@ -40,7 +40,7 @@ class BusinessCalendar:
         A day that the zone left out (2011-12-30 in Pacific/Apia, which moved across the date line) is none: nobody
         could work or answer on it, so counting it would take a day from those to whom the window was promised.
         """
-        return day.weekday() in self.workdays and day not in self.holidays and self._took_place(day)
+        return day.weekday() in self.workdays and day not in self.holidays and _took_place(self.timezone, day)
 
     def window_end(self, start: datetime, business_days: int) -> datetime:
         """Return the end of a window of business days; an instant before it is inside, the end itself is outside.
@@ -76,7 +76,7 @@ class BusinessCalendar:
             day, time_of_day = self._next_business_day(day), time.min
         for _ in range(business_days):
             day = self._next_business_day(day)
-        return self._instant(day, time_of_day)
+        return _instant(self.timezone, day, time_of_day)
 
     def _next_business_day(self, after: date) -> date:
         for days in range(1, LONGEST_CLOSURE_DAYS + 1):
@@ -88,20 +88,23 @@ class BusinessCalendar:
             "check its workdays and holidays"
         )
 
-    def _took_place(self, day: date) -> bool:
-        return any(
-            self._instant(day, edge).astimezone(self._zone).replace(tzinfo=None) == datetime.combine(day, edge)
-            for edge in (time.min, time.max)
-        )
-
-    def _instant(self, day: date, time_of_day: time) -> datetime:
-        # PEP 495: fold 0 is the first of two equal local times, and in a gap it keeps the offset from before it, which
-        # moves the time forward by the gap. A start within a repeated hour brings a fold of its own: it must not count.
-        return datetime.combine(day, time_of_day.replace(fold=0), tzinfo=self._zone).astimezone(UTC)
-
     @property
     def _zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+
+def _instant(timezone: str, day: date, time_of_day: time) -> datetime:
+    # PEP 495: fold 0 is the first of two equal local times, and in a gap it keeps the offset from before it, which
+    # moves the time forward by the gap. A start within a repeated hour brings a fold of its own: it must not count.
+    return datetime.combine(day, time_of_day.replace(fold=0), tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=10_000)
+def _took_place(timezone: str, day: date) -> bool:
+    return any(
+        _instant(timezone, day, edge).astimezone(ZoneInfo(timezone)).replace(tzinfo=None) == datetime.combine(day, edge)
+        for edge in (time.min, time.max)
+    )
 
 
 @cache

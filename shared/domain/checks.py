@@ -51,11 +51,13 @@ def is_storable(value: object) -> bool:
     left = [value]
     while left:
         part = left.pop()
-        if isinstance(part, str) and _UNSTORABLE.search(part):
-            return False
-        if isinstance(part, Mapping | list | tuple):
+        if isinstance(part, str):
+            if _UNSTORABLE.search(part):
+                return False
+        elif isinstance(part, (list, tuple)):
             left.extend(part)
-        if isinstance(part, Mapping):
+        elif isinstance(part, Mapping):
+            left.extend(part)
             left.extend(part.values())
     return True
 

@@ -20,6 +20,8 @@ from shared.domain.limits import CC_MAX_ADDRESSES
 from shared.domain.policy import OnceSealed, Policy, Reopen
 from shared.domain.refusals import Refusal, RefusalCode
 
+_ROWS = {action: tuple(row for row in LIFECYCLE if row.action is action) for action in Action}
+
 
 def phase_of(state: CaseState) -> Phase:
     """Where the case stands."""
@@ -37,7 +39,7 @@ def action_of(command: c.Command) -> Action:
 
 
 def _row_for(action: Action, who: ActorKind, state: CaseState, policy: Policy, now: datetime) -> Row | Refusal:
-    offered = [row for row in LIFECYCLE if row.action is action and row.desk(policy)]
+    offered = [row for row in _ROWS[action] if row.desk(policy)]
     mine = [row for row in offered if who in row.who]
     phase = phase_of(state)
     if not mine and phase is not SEALED:

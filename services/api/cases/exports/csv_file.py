@@ -52,6 +52,8 @@ def inert(text: str) -> str:
     That is if it begins, after white space and characters that are not seen, with one of ``= + - @`` or a wide form of
     it, or right away with a tab or the end of a line (https://owasp.org/www-community/attacks/CSV_Injection).
     """
+    if text[:1].isascii() and text[:1].isalnum():
+        return text
     first = text[_UNSEEN.match(text).end() :][:1]  # type: ignore[union-attr]  # it matches the empty text too
     if text[:1] in _LINE_STARTS or unicodedata.normalize("NFKC", first) in _FORMULA_STARTS:
         return f"'{text}"

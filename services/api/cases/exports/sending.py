@@ -13,7 +13,7 @@ from starlette.types import Send
 
 from services.api.callers import Caller, DeskView
 from services.api.cases.exports.csv_file import CsvFile
-from services.api.cases.exports.rows import cells, columns, read_rows
+from services.api.cases.exports.rows import cells_of, columns, read_rows
 from services.api.cases.exports.xlsx_file import XlsxFile
 from services.api.cases.filters import ExportQuery
 from services.api.cases.finding import SearchAwayError, as_search, numbers_from_record, numbers_from_search
@@ -72,6 +72,7 @@ async def _begun(first: bytes, others: AsyncGenerator[bytes, None]) -> AsyncGene
 
 async def _pieces(context: Context, caller: Caller, query: ExportQuery) -> AsyncGenerator[bytes, None]:
     desk, count = caller.desk, 0
+    cells = cells_of(desk)
     wanted = await as_search(context, caller, query, query.after_seq)
     file = FILES[query.format](list(columns(desk).values()))
     try:
@@ -82,7 +83,7 @@ async def _pieces(context: Context, caller: Caller, query: ExportQuery) -> Async
                     yield file.start()
                 async with context.database.reading_as(caller.eyes) as session:
                     rows = await read_rows(session, caller, numbers)
-                yield file.rows(cells(desk, row) for row in rows)
+                yield file.rows(map(cells, rows))
                 count += len(numbers)
         yield file.end()
         _log.info("cases exported", desk=desk.slug, format=query.format, cases=count)

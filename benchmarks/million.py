@@ -1,0 +1,200 @@
+"""A desk with a million cases, asked over HTTP as its staff ask; ``python -m benchmarks.million [--cases 50000]``.
+
+Requests arrive on schedule, fifty a second, whether those before have been answered or not; what is measured is the
+time from the scheduled moment to the answer. Every list counts its total and all its facets exactly. The index is
+built anew while lists are asked, and everything is exported once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import random
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlencode
+
+import httpx
+
+from benchmarks.commands import spent
+from services.local.crowd.people import LEAD, desk_file
+from services.local.crowd.words import HALF, Texts
+from shared.tokens import issue
+from tests.client import TOKEN_TTL, LeanConnection
+from tests.stack import PARTS, RunningStack, stack_directory, start_stack
+
+CASES: Final = 1_000_000
+DESK: Final = "crowd"
+PER_SECOND, SECONDS, CONNECTIONS = 50, 20, 32
+COSTLY: Final = ("api", "search", "postgres")
+"""What answering takes the processor time of."""
+WARM: Final = 50
+"""Requests of each kind that are not counted."""
+LIST_GOAL, HALF_GOAL = ("<=", 50), ("<=", 100)
+LISTS: Final = ("list, page 1", "list, page 400", "list, filtered", "search, keystrokes", "one case")
+HALVES: Final = ("search, half of all", "search, half of all, by relevance")
+GOALS: Final = {
+    **{f"{name}, p99 ms": LIST_GOAL for name in LISTS},
+    **{f"{name}, p99 ms": HALF_GOAL for name in HALVES},
+    **{f"{name}, not exact": ("<=", 0) for name in (*LISTS, *HALVES)},
+    "rebuild, cases/s": (">=", 10_000),
+    "export, rows/s": (">=", 20_000),
+}
+
+Ask = Callable[[str], Awaitable[bool]]
+"""Get what a path below the desk's cases names; tells whether search answered, so that totals and facets are exact."""
+
+
+@asynccontextmanager
+async def _asking(stack: RunningStack) -> AsyncIterator[Ask]:
+    token = issue(stack.settings, LEAD, DESK, TOKEN_TTL)
+    lines = [await LeanConnection.to(stack.api, token) for _ in range(CONNECTIONS)]
+    free: asyncio.Queue[LeanConnection] = asyncio.Queue()  # in turn: one that is idle for seconds the API closes
+    for line in lines:
+        free.put_nowait(line)
+
+    async def ask(path: str) -> bool:
+        line = await free.get()
+        status, answer = await line.get(f"/api/v1/desks/{DESK}/cases{path}")
+        free.put_nowait(line)
+        if status not in {200, 503}:
+            raise RuntimeError(f"{path}: {status} {answer}")
+        return status == 200 and not answer.get("stale")
+
+    yield ask
+    for line in lines:
+        await line.close()
+
+
+async def _on_schedule(ask: Ask, paths: Sequence[str], per_second: float) -> list[tuple[float, bool]]:
+    """Of each request the milliseconds from its scheduled moment to its answer, and whether that is exact."""
+    start = time.perf_counter()
+
+    async def one(place: int, path: str) -> tuple[float, bool]:
+        due = start + place / per_second
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        exact = await ask(path)
+        return (time.perf_counter() - due) * 1000, exact
+
+    return list(await asyncio.gather(*(one(place, path) for place, path in enumerate(paths))))
+
+
+def _kinds(cases: int) -> dict[str, Iterator[str]]:
+    """The paths of each kind of request, without end."""
+    chance, desk = random.Random(3), desk_file(DESK)
+    orders = itertools.cycle(("-updated_at", "severity", "-created_at", "subject"))
+    statuses = itertools.cycle((["closed"], ["new", "open"], ["awaiting_customer", "resolved", "escalated"]))
+    choices = (
+        [*(("status", status) for status in chosen), ("severity", chance.choice(desk.severities)), ("sort", order)]
+        for chosen, order in zip(statuses, orders, strict=False)
+    )
+    return {
+        "list, page 1": itertools.repeat(""),
+        "list, page 400": itertools.repeat(f"?page={min(400, cases // 25)}"),
+        "list, filtered": (f"?{urlencode(chosen)}" for chosen in choices),
+        "search, keystrokes": (f"?{urlencode({'q': typed})}" for typed in _typed(chance)),
+        "one case": (f"/{chance.randint(1, cases)}" for _ in itertools.count()),
+        "search, half of all": (f"?{urlencode({'q': word})}" for word in itertools.cycle(HALF)),
+        "search, half of all, by relevance": (f"?q={word}&sort=relevance" for word in itertools.cycle(HALF)),
+    }
+
+
+def _typed(chance: random.Random) -> Iterator[str]:
+    """What stands in the field after each stroke, from the second letter of one or two words on."""
+    texts = Texts()
+    while True:
+        words = texts.line(chance, chance.randint(1, 2)).lower()
+        yield from (words[:end].strip() for end in range(2, len(words) + 1))
+
+
+async def _latencies(stack: RunningStack, name: str, paths: Iterator[str], count: int) -> dict[str, float]:
+    """Those of one kind of request, and what one costs."""
+    processes = {part: stack.pid(part) for part in PARTS}
+    async with _asking(stack) as ask:
+        await _on_schedule(ask, list(itertools.islice(paths, WARM)), PER_SECOND)
+        before = spent(processes)
+        answers = await _on_schedule(ask, list(itertools.islice(paths, count)), PER_SECOND)
+        after = spent(processes)
+    cost = {f"{name}, CPU ms, {part}": (after[part] - before[part]) / count * 1000 for part in COSTLY}
+    return _figures(name, answers) | cost
+
+
+async def _exported(stack: RunningStack, cases: int) -> float:
+    """Rows a second of everything as CSV."""
+    headers = {"Authorization": f"Bearer {issue(stack.settings, LEAD, DESK, TOKEN_TTL)}"}
+    rows, start = -1, time.perf_counter()
+    async with (
+        httpx.AsyncClient(base_url=stack.api, timeout=60, trust_env=False) as http,
+        http.stream("GET", f"/api/v1/desks/{DESK}/cases/export", headers=headers) as answer,
+    ):
+        async for piece in answer.aiter_raw():
+            rows += piece.count(b"\n")
+    if rows != cases:
+        raise RuntimeError(f"{rows} of {cases} cases were exported")
+    return rows / (time.perf_counter() - start)
+
+
+async def _rebuilt(stack: RunningStack, ask: Ask, cases: int) -> dict[str, float]:
+    """How fast the index is built anew, what that costs, and what a list takes meanwhile."""
+    processes = {part: stack.pid(part) for part in PARTS}
+    before, start = spent(processes), time.perf_counter()
+    building = asyncio.create_task(_run(stack, "reindex"))
+    meanwhile: list[tuple[float, bool]] = []
+    while not building.done():
+        meanwhile += await _on_schedule(ask, [""] * 10, 10)
+    await building
+    took, after = time.perf_counter() - start, spent(processes)
+    cost = {f"rebuild, CPU us a case, {part}": (after[part] - before[part]) / cases * 1e6 for part in COSTLY[1:]}
+    return {"rebuild, cases/s": cases / took, **cost, **_figures("list during a rebuild", meanwhile)}
+
+
+async def _run(stack: RunningStack, *command: str) -> None:
+    done = await asyncio.to_thread(stack.casebound, *command, timeout=7200)
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+
+
+def _figures(name: str, answers: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    milliseconds = [taken for taken, _ in answers]
+    return {
+        f"{name}, p50 ms": statistics.median(milliseconds),
+        f"{name}, p99 ms": statistics.quantiles(milliseconds, n=100)[98],
+        f"{name}, not exact": sum(not exact for _, exact in answers),
+    }
+
+
+async def measure(cases: int = CASES, seconds: int = SECONDS) -> dict[str, float]:
+    """Latencies by kind of request, and rates of making, indexing and exporting so many cases."""
+    figures: dict[str, float] = {"cases": cases}
+    with stack_directory() as directory:
+        stack = await asyncio.to_thread(start_stack, directory)
+        try:
+            start = time.perf_counter()
+            await _run(stack, "demo", "--cases", str(cases), "--desk", DESK)
+            figures["generated and indexed, cases/s"] = cases / (time.perf_counter() - start)
+            for name, paths in _kinds(cases).items():
+                figures |= await _latencies(stack, name, paths, PER_SECOND * seconds)
+            figures["export, rows/s"] = await _exported(stack, cases)
+            async with _asking(stack) as ask:
+                figures |= await _rebuilt(stack, ask, cases)
+        finally:
+            await asyncio.to_thread(stack.stop)
+    return figures
+
+
+def main() -> None:
+    """Measure, and print beside what is wanted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=CASES)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="for each kind of request")
+    options = parser.parse_args()
+    for name, figure in asyncio.run(measure(options.cases, options.seconds)).items():
+        print(f"{name:<45}{figure:>12,.1f}  {' '.join(map(str, GOALS.get(name, ())))}")
+
+
+if __name__ == "__main__":
+    main()
