@@ -41,12 +41,12 @@ Event = tuple[int, int]
 
 @dataclass(frozen=True)
 class Agent:
-    """Somebody of the staff, with one connection to comment and one to search."""
+    """Somebody of the staff, who says one thing after the other on one connection."""
 
     number: int
     """Of the case."""
+    token: str
     speaking: LeanConnection
-    searching: LeanConnection
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -60,6 +60,8 @@ class Times:
     found: dict[Event, float] = field(default_factory=dict)
     seen: dict[Event, float] = field(default_factory=dict)
     mailed: dict[Event, float] = field(default_factory=dict)
+    refused: int = 0
+    """Searches that were answered 503."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +111,20 @@ class Scene:
         times.answered[key] = now
         times.waited.append(now - due)
         if search:
-            times.found[key] = await self._found(agent, word, key[1])
+            await self._look_for(agent, word, key, times)
 
-    async def _found(self, agent: Agent, word: str, seq: int) -> float:
-        """When a search for the word has led to the case."""
+    async def _look_for(self, agent: Agent, word: str, key: Event, times: Times) -> None:
+        """Ask until a search for the word leads to the case; one that is refused is asked again."""
+        path = f"{self._cases}?q={word}&after_seq={key[1]}&page_size=1"
+        line = await LeanConnection.to(self.desk.stack.api, agent.token)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                path = f"{self._cases}?q={word}&after_seq={seq}&page_size=1"
-                status, answer = await agent.searching.ask("GET", path)
-                if status != 200:
-                    raise RuntimeError(f"{status} {answer.decode()}")
-                if [case["number"] for case in orjson.loads(answer)["items"]] == [agent.number]:
-                    return time.monotonic()
+            while key not in times.found:
+                status, answer = await line.ask("GET", path)
+                if status == 503:
+                    times.refused += 1
+                elif [case["number"] for case in orjson.loads(answer)["items"]] == [agent.number]:
+                    times.found[key] = time.monotonic()
+        await line.close()
 
     @asynccontextmanager
     async def _followed(self, times: Times) -> AsyncIterator[None]:
@@ -182,7 +186,7 @@ def _figures(times: Times) -> dict[str, float]:
         "seen on the live stream": _after(times.answered, times.seen),
         "mail handed over": _after(times.answered, times.mailed),
     }
-    figures = {}
+    figures = {"freshness: searches refused": float(times.refused)}
     for name, seconds in waits.items():
         figures[f"freshness: {name}, p50 ms"] = statistics.median(seconds) * 1000
         figures[f"freshness: {name}, p99 ms"] = statistics.quantiles(seconds, n=100)[98] * 1000
@@ -212,13 +216,11 @@ async def _scene(stack: RunningStack, office: PostOffice) -> AsyncIterator[Scene
         for person in people:
             token = desk.caller(connections, person["email"]).token
             number = (await bob.open(subject="hello", description="hello"))["number"]
-            speaking, searching = [await LeanConnection.to(desk.stack.api, token) for _ in range(2)]
-            agents.append(Agent(number, speaking, searching))
+            agents.append(Agent(number, token, await LeanConnection.to(desk.stack.api, token)))
     await told(desk.stack.settings, desk.slug, PATIENCE_SECONDS)
     yield Scene(desk, agents, office)
     for agent in agents:
         await agent.speaking.close()
-        await agent.searching.close()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ async def _check_alike(own: Ours, other: Helpdesk) -> None:
 
 async def _in_turn(own: Side, other: Side) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for name, what in COMMANDS.items() | READS.items():
+    for name, what in {**COMMANDS, **READS}.items():
         seconds = COMMAND_SECONDS if name in COMMANDS else READ_SECONDS
         pairs = [(await _round(other, what, seconds), await _round(own, what, seconds)) for _ in range(ROUNDS + 1)]
         figures |= _pairs(name, pairs[1:])  # the first is for warming up
