@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import tantivy
@@ -27,8 +27,7 @@ class Moment:
 
     def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
         self.searcher = searcher
-        self._schema = schema
-        self._counts = lru_cache(_KEPT)(self._count)
+        self._counts = lru_cache(_KEPT)(partial(_count, schema, searcher))
 
     def facets(self, query: SearchQuery) -> dict[str, dict[str, int]]:
         """Each counted without its own filter, so that it shows what else could be chosen."""
@@ -39,15 +38,16 @@ class Moment:
         """Read every column that facets are counted in."""
         self.searcher.aggregate(tantivy.Query.all_query(), _FACETS)
 
-    def _count(self, asked: str) -> dict[str, dict[str, int]]:
-        query = SearchQuery.model_validate_json(asked)
-        counted = self.searcher.aggregate(build(self._schema, query), _FACETS)
-        for name in FACETS:
-            if getattr(query.filters, name):
-                others = query.filters.model_copy(update={name: []})
-                wider = build(self._schema, query.model_copy(update={"filters": others}))
-                counted |= self.searcher.aggregate(wider, {name: _FACETS[name]})
-        return {name: _values(counted[name]) for name in FACETS}
+
+def _count(schema: tantivy.Schema, searcher: tantivy.Searcher, asked: str) -> dict[str, dict[str, int]]:
+    query = SearchQuery.model_validate_json(asked)
+    counted = searcher.aggregate(build(schema, query), _FACETS)
+    for name in FACETS:
+        if getattr(query.filters, name):
+            others = query.filters.model_copy(update={name: []})
+            wider = build(schema, query.model_copy(update={"filters": others}))
+            counted |= searcher.aggregate(wider, {name: _FACETS[name]})
+    return {name: _values(counted[name]) for name in FACETS}
 
 
 def _eyes(query: SearchQuery) -> Viewer:
