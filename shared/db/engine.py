@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import orjson
@@ -51,6 +51,7 @@ class Database:
 
     def __init__(self, url: str, *, role: Role = Role.SERVICE, pool_size: int = 10) -> None:
         settings = role.settings | READ_ONLY
+        self._pool_size = pool_size
         self.readers = _engine(url, pool_size, settings, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
         self.writers = _engine(url, pool_size, role.settings)
         self._at_once = self.writers.execution_options(isolation_level="AUTOCOMMIT")
@@ -98,9 +99,17 @@ class Database:
         return _turn(self._writers_line)
 
     async def close(self) -> None:
-        """Give all connections back."""
-        await self.readers.dispose()
-        await self.writers.dispose()
+        """Give all connections back, as soon as nobody uses them.
+
+        Whoever still does, in the background of a request that has ended, would give theirs back to nobody: it would stay
+        open for ever.
+        """
+        for engine, line in ((self.readers, self._readers_line), (self.writers, self._writers_line)):
+            with suppress(TimeoutError):
+                async with AsyncExitStack() as turns:
+                    for _ in range(self._pool_size):
+                        await turns.enter_async_context(_turn(line))
+            await engine.dispose()
 
 
 @asynccontextmanager
