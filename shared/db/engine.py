@@ -101,8 +101,8 @@ class Database:
     async def close(self) -> None:
         """Give all connections back, as soon as nobody uses them.
 
-        Whoever still does, in the background of a request that has ended, would give theirs back to nobody: it would stay
-        open for ever.
+        Whoever still does, in the background of a request that has ended, would give theirs back to nobody: it would
+        stay open for ever.
         """
         for engine, line in ((self.readers, self._readers_line), (self.writers, self._writers_line)):
             with suppress(TimeoutError):

@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 import nats.errors
@@ -122,8 +123,8 @@ class EventHub:
     def place(self, seconds_ago: float) -> int | None:
         """Where the stream had got to by then, or later if that is too long ago; None: nowhere yet."""
         then = asyncio.get_running_loop().time() - seconds_ago
-        earliest = next((streamed.position - 1 for heard, streamed in self._kept if heard > then), None)
-        return self._position if earliest is None else earliest
+        since = list(takewhile(lambda each: each[0] > then, reversed(self._kept)))
+        return since[-1][1].position - 1 if since else self._position
 
     async def missed(self, desk: str, after: int) -> AsyncIterator[Streamed | Reset]:
         """Events of a desk that came after a place in the stream, up to about now.
