@@ -109,6 +109,10 @@ async def test_a_comment_on_an_open_case_is_answered(stack: RunningStack, lead: 
 async def test_it_is_refused_where_it_could_do_harm(stack: RunningStack, lead: Caller) -> None:
     with pytest.raises(StackError, match="development"):
         run(stack.settings.model_copy(update={"development": False}), 1, 1, "crowd")
-    for arguments in (("--cases", "0"), ("--cases", "1", "--desk", "Not a slug")):
+    for arguments, reason in (
+        (("--cases", "0"), "greater than or equal"),
+        (("--cases", "1", "--desk", "Not a slug"), "2 to 40 of a-z"),
+    ):
         done = await asyncio.to_thread(stack.casebound, "demo", *arguments)
         assert done.returncode == 2, done.stdout + done.stderr
+        assert reason in done.stderr, done.stderr

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 
 import asyncpg
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import select, update
 
@@ -19,6 +20,7 @@ from shared.db.cases import POLICIES
 from shared.db.engine import Database
 from shared.db.models import Desk, DeskCounter
 from shared.desks import apply
+from shared.desks.schema import DeskFile
 from shared.settings import Settings
 
 
@@ -58,7 +60,7 @@ async def _prepare(settings: Settings, cases: int, seed: int, desk: str) -> Crow
             name = await session.scalar(select(Desk.name).where(Desk.slug == desk))
         if name not in {None, NAME}:
             raise StackError(f"desk {desk} was not made by this command and stays as it is; name another with --desk")
-        await apply(database, desk_file(desk))
+        await apply(database, _desk_file(desk))
         await set_passwords(database, {LEAD})
         async with database.write() as session:
             found = (await session.execute(select(Desk).where(Desk.slug == desk))).scalar_one()
@@ -78,6 +80,13 @@ async def _prepare(settings: Settings, cases: int, seed: int, desk: str) -> Crow
         )
     finally:
         await database.close()
+
+
+def _desk_file(desk: str) -> DeskFile:
+    try:
+        return desk_file(desk)
+    except ValidationError as error:
+        raise StackError(f"--desk «{desk[:50]}»: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 async def _gather_statistics(settings: Settings) -> None:
