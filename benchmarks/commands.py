@@ -22,6 +22,7 @@ import psutil
 from temporalio.client import Client
 
 from benchmarks.bare import QUEUE, Bare, BareOpening
+from benchmarks.pairs import pairs_as_figures
 from tests.client import Connections, Json, LeanConnection
 from tests.desks import BOB, make_desk
 from tests.facts import told
@@ -183,17 +184,11 @@ async def measure() -> dict[str, float]:
                 alone = [(await _latency(bare), await _latency(ours)) for _ in range(3)]
         finally:
             await asyncio.to_thread(stack.stop)
-    figures = _pairs("comments/s, 16 callers", comments) | _pairs("openings/s, 16 callers", openings)
-    figures |= _pairs("comment p50 ms, 1 caller", alone)
+    figures = pairs_as_figures("comments/s, 16 callers", "bare", comments) | pairs_as_figures(
+        "openings/s, 16 callers", "bare", openings
+    )
+    figures |= pairs_as_figures("comment p50 ms, 1 caller", "bare", alone)
     for whose, side in (("bare", bare), ("ours", ours)):
         figures |= {f"CPU ms a comment, {whose}, {name}": cost for name, cost in side.cpu.items()}
         figures[f"CPU ms a comment, {whose}, all"] = sum(side.cpu.values())
     return figures
-
-
-def _pairs(name: str, pairs: list[tuple[float, float]]) -> dict[str, float]:
-    return {
-        f"{name}, bare": statistics.median(bare for bare, _ in pairs),
-        f"{name}, ours": statistics.median(ours for _, ours in pairs),
-        f"{name}, ratio": statistics.median(ours / bare for bare, ours in pairs),
-    }

@@ -18,11 +18,11 @@ Our cases as JSON are held to its API, our page of a case to its page.
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from benchmarks.pairs import pairs_as_figures
 from benchmarks.peer.django_helpdesk import ROOT, Filled, Helpdesk, filled, helpdesk
 from benchmarks.peer.ours import Ours, ours
 from benchmarks.peer.side import Ask, Side, rate
@@ -78,7 +78,7 @@ async def _in_turn(own: Side, other: Side) -> dict[str, float]:
     for name, what in {**COMMANDS, **READS}.items():
         seconds = COMMAND_SECONDS if name in COMMANDS else READ_SECONDS
         pairs = [(await _round(other, what, seconds), await _round(own, what, seconds)) for _ in range(ROUNDS + 1)]
-        figures |= _pairs(name, pairs[1:])  # the first is for warming up
+        figures |= pairs_as_figures(f"peer: {name}", "theirs", pairs[1:])  # the first is for warming up
     return figures
 
 
@@ -86,14 +86,6 @@ async def _round(side: Side, what: str, seconds: float) -> float:
     answered = await rate(getattr(side, what), seconds)
     await side.rest()
     return answered
-
-
-def _pairs(name: str, pairs: list[tuple[float, float]]) -> dict[str, float]:
-    return {
-        f"peer: {name}, theirs": statistics.median(peer for peer, _ in pairs),
-        f"peer: {name}, ours": statistics.median(own for _, own in pairs),
-        f"peer: {name}, ratio": statistics.median(own / peer for peer, own in pairs),
-    }
 
 
 async def _by_its_api(own: Side, peer: Filled, cases: int) -> dict[str, float]:
