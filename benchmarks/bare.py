@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from shared.processes import set_by_signal
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 
 QUEUE = "bare"
 
@@ -62,15 +62,14 @@ class Notes:
         return number
 
 
-async def work(data_dir: Path) -> None:
+async def work(settings: Settings, client: Client, queue: str) -> None:
     """Work for a running stack's servers until told to stop; says ``ready`` on its output first."""
-    settings, stop = load_settings(data_dir), set_by_signal()
+    stop = set_by_signal()
     pool = await asyncpg.create_pool(settings.database_url, min_size=10, max_size=10)
     await pool.execute("CREATE TABLE IF NOT EXISTS bare_note (id bigserial PRIMARY KEY, text text)")
-    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
     worker = Worker(
         client,
-        task_queue=QUEUE,
+        task_queue=queue,
         workflows=[Bare, BareOpening],
         activities=[Notes(pool).insert_note],
         workflow_runner=UnsandboxedWorkflowRunner(),
@@ -81,5 +80,10 @@ async def work(data_dir: Path) -> None:
     await pool.close()
 
 
+async def _main(data_dir: Path) -> None:
+    settings = load_settings(data_dir)
+    await work(settings, await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace), QUEUE)
+
+
 if __name__ == "__main__":
-    asyncio.run(work(Path(sys.argv[1])))
+    asyncio.run(_main(Path(sys.argv[1])))

@@ -1,8 +1,9 @@
 """Durable commands over HTTP next to the bare engine: the same servers, the same callers, in turn.
 
 Ours is the whole product as `casebound up` runs it, relay, search and notifier included: a comment is answered when it
-is recorded. Bare is ``bare.py``, its callers being clients of Temporal. After each round of ours the followers finish
-before bare begins, so that neither pays for the other.
+is recorded. Bare is ``bare.py``, its callers being clients of Temporal. Between them stands ``thin.py``: bare, over
+HTTP, which shows what is left for rules, rights, read model and followers. After each round of ours the followers
+finish before bare begins, so that neither pays for the other.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from dataclasses import dataclass, field
 import psutil
 from temporalio.client import Client
 
+from benchmarks import thin
 from benchmarks.bare import QUEUE, Bare, BareOpening
 from benchmarks.pairs import pairs_as_figures
-from tests.client import Connections, Json, LeanConnection
-from tests.desks import BOB, make_desk
+from shared.temporal import connect
+from shared.tokens import issue
+from tests.client import TOKEN_TTL, Connections, Json, LeanConnection
+from tests.desks import BOB, StackDesk, make_desk
 from tests.facts import told
-from tests.stack import PARTS, RunningStack, stack_directory, start_stack
+from tests.stack import PARTS, RunningStack, free_port, stack_directory, start_stack
 
 CALLERS, CASES, ROUNDS, PER_ROUND, ALONE, OPENINGS = 16, 40, 5, 320, 60, 160
 
@@ -54,22 +58,31 @@ class Side:
 
 
 @contextmanager
-def _bare_worker(stack: RunningStack) -> Iterator[int]:
-    command = [sys.executable, "-m", "benchmarks.bare", str(stack.data_dir)]
+def _running(module: str, *arguments: object) -> Iterator[int]:
+    """A program, from when it says that it is ready; its process's id."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             if process.stdout is None or process.stdout.readline() != "ready\n":
-                raise RuntimeError("the bare worker did not start")
+                raise RuntimeError(f"{module} did not start")
             yield process.pid
         finally:
             process.terminate()
+
+
+async def _nothing_follows() -> None:
+    """There is nothing to wait for."""
+
+
+def _servers(stack: RunningStack) -> dict[str, int]:
+    return {part: stack.pid(part) for part in ("temporal", "postgres")}
 
 
 @asynccontextmanager
 async def _bare(stack: RunningStack) -> AsyncIterator[Side]:
     settings = stack.settings
     client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
-    with _bare_worker(stack) as worker:
+    with _running("benchmarks.bare", stack.data_dir) as worker:
         handles = [
             await client.start_workflow(Bare.run, id=f"bare-{uuid.uuid4()}", task_queue=QUEUE) for _ in range(CASES)
         ]
@@ -80,18 +93,38 @@ async def _bare(stack: RunningStack) -> AsyncIterator[Side]:
         async def opening(_: int, __: int) -> None:
             await client.execute_workflow(BareOpening.run, "hello", id=f"bare-{uuid.uuid4()}", task_queue=QUEUE)
 
-        async def rest() -> None:
-            """Nothing follows."""
-
-        servers = {part: stack.pid(part) for part in ("temporal", "postgres")}
-        yield Side(comment, opening, {**servers, "worker": worker}, rest)
+        yield Side(comment, opening, {**_servers(stack), "worker": worker}, _nothing_follows)
         for handle in handles:
             await handle.terminate()
 
 
 @asynccontextmanager
-async def _ours(stack: RunningStack) -> AsyncIterator[Side]:
-    desk = await make_desk(stack)
+async def _thin(stack: RunningStack, token: str) -> AsyncIterator[Side]:
+    client, port = await connect(stack.settings), free_port()
+    with (
+        _running("benchmarks.thin", "worker", stack.data_dir) as worker,
+        _running("benchmarks.thin", "api", stack.data_dir, port) as api,
+    ):
+        handles = [
+            await client.start_workflow(Bare.run, id=thin.workflow_id(number), task_queue=thin.QUEUE)
+            for number in range(CASES)
+        ]
+        lines = [await LeanConnection.to(f"http://127.0.0.1:{port}", token) for _ in range(CALLERS)]
+
+        async def comment(number: int, caller: int) -> None:
+            status, answer = await lines[caller].post(f"/cases/{number % CASES}/comments", {"body": "hello"})
+            if status != 201:
+                raise RuntimeError(f"{status} {answer}")
+
+        yield Side(comment, comment, {**_servers(stack), "worker": worker, "api": api}, _nothing_follows)
+        for line in lines:
+            await line.close()
+        for handle in handles:
+            await handle.terminate()
+
+
+@asynccontextmanager
+async def _ours(stack: RunningStack, desk: StackDesk) -> AsyncIterator[Side]:
     async with Connections(stack.api, 1).kept() as connections:
         bob = desk.caller(connections, BOB)
         numbers = [(await bob.open(subject="hello", description="hello"))["number"] for _ in range(CASES)]
@@ -172,23 +205,43 @@ def spent(processes: Mapping[str, int]) -> dict[str, float]:
 
 
 async def measure() -> dict[str, float]:
-    """Rates, latencies and costs of both, medians of paired rounds, and their ratios."""
+    """Rates, latencies and costs of all sides, medians of rounds next to each other, and their ratios."""
     with stack_directory() as directory:
         stack = await asyncio.to_thread(start_stack, directory)
         try:
-            async with _ours(stack) as ours, _bare(stack) as bare:
-                for side in (bare, ours):
-                    await _comments(side)
-                comments = [(await _comments(bare), await _comments(ours)) for _ in range(ROUNDS)]
-                openings = [(await _openings(bare), await _openings(ours)) for _ in range(ROUNDS)]
-                alone = [(await _latency(bare), await _latency(ours)) for _ in range(3)]
+            return await _measure(stack)
         finally:
             await asyncio.to_thread(stack.stop)
-    figures = pairs_as_figures("comments/s, 16 callers", "bare", comments) | pairs_as_figures(
-        "openings/s, 16 callers", "bare", openings
-    )
-    figures |= pairs_as_figures("comment p50 ms, 1 caller", "bare", alone)
-    for whose, side in (("bare", bare), ("ours", ours)):
+
+
+async def _measure(stack: RunningStack) -> dict[str, float]:
+    desk = await make_desk(stack)
+    token = issue(stack.settings, BOB, desk.slug, TOKEN_TTL)
+    async with _ours(stack, desk) as ours, _bare(stack) as bare:
+        async with _thin(stack, token) as thin_side:
+            for side in (bare, thin_side, ours):
+                await _comments(side)
+            rounds = [[await _comments(side) for side in (bare, thin_side, ours)] for _ in range(ROUNDS)]
+            alone = [[await _latency(side) for side in (bare, thin_side, ours)] for _ in range(3)]
+        openings = [(await _openings(bare), await _openings(ours)) for _ in range(ROUNDS)]
+    figures = pairs_as_figures("comments/s, 16 callers", "bare", [(first, last) for first, _, last in rounds])
+    figures |= pairs_as_figures("openings/s, 16 callers", "bare", openings)
+    figures |= pairs_as_figures("comment p50 ms, 1 caller", "bare", [(first, last) for first, _, last in alone])
+    figures |= _of_thin("comments/s, 16 callers", rounds) | _of_thin("comment p50 ms, 1 caller", alone)
+    for whose, side in (("bare", bare), ("thin", thin_side), ("ours", ours)):
         figures |= {f"CPU ms a comment, {whose}, {name}": cost for name, cost in side.cpu.items()}
         figures[f"CPU ms a comment, {whose}, all"] = sum(side.cpu.values())
     return figures
+
+
+def _of_thin(name: str, rounds: list[list[float]]) -> dict[str, float]:
+    """What the least that is possible over HTTP reaches, beside the bare engine."""
+    return {
+        f"{name}, thin": statistics.median(thin for _, thin, _ in rounds),
+        f"{name}, thin by bare": statistics.median(thin / bare for bare, thin, _ in rounds),
+    }
+
+
+if __name__ == "__main__":
+    for name, figure in asyncio.run(measure()).items():
+        print(f"{name:<50}{figure:10.2f}")

@@ -9,6 +9,7 @@ figures are those; what became of RATE stands beside them.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import statistics
 import time
@@ -167,12 +168,16 @@ async def _read(stream: httpx.Response) -> None:
         pass
 
 
-async def measure() -> dict[str, float]:
-    """Milliseconds until others know, and the rate at which that was."""
+async def measure(rate: float = RATE) -> dict[str, float]:
+    """Milliseconds until others know, and the rate at which that was.
+
+    Args:
+        rate: comments a second at first.
+    """
     async with post_office() as office, a_stack(smtp_url=office.url) as stack, _scene(stack, office) as scene:
-        await scene.observe(RATE / 5)  # for warming up
-        reached, times = await scene.observe(RATE)
-        figures, asked = {f"freshness: comments/s of {RATE:.0f} asked for": reached}, RATE
+        await scene.observe(rate / 5)  # for warming up
+        reached, times = await scene.observe(rate)
+        figures, asked = {f"freshness: comments/s of {rate:.0f} asked for": reached}, rate
         while reached < KEPT_UP * asked and asked > LEAST_RATE:
             asked = EASIER * reached
             reached, times = await scene.observe(asked)
@@ -223,6 +228,13 @@ async def _scene(stack: RunningStack, office: PostOffice) -> AsyncIterator[Scene
         await agent.speaking.close()
 
 
-if __name__ == "__main__":
-    for name, figure in asyncio.run(measure()).items():
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=RATE, help="comments a second")
+    for name, figure in asyncio.run(measure(parser.parse_args().rate)).items():
         print(f"{name:<50}{figure:10.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ import asyncio
 import random
 import statistics
 import time
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,12 +25,13 @@ import psutil
 from rich.console import Console
 from sqlalchemy import text
 
+from services.workflows.stagger import waiting_behind
 from shared.contracts.subjects import CASES_STREAM
-from shared.contracts.workflow import CASE_WORKFLOW, TASK_QUEUE, CaseRun, workflow_id
+from shared.contracts.workflow import CaseRun, workflow_id
 from shared.db.cases import load_run
 from shared.db.engine import Database
 from shared.temporal import connect
-from shared.temporal.cases import search_attributes
+from shared.temporal.cases import start_case
 from tests.client import Connections, LeanConnection
 from tests.desks import ADA, BOB, StackDesk, make_desk
 from tests.facts import told
@@ -38,8 +40,12 @@ from tests.waiting import until
 
 SIZES, DUE = (1_000, 10_000, 100_000), 10_000
 COMMENTS, STARTERS = 200, 32
+SLOWEST = 20
+"""Workflows started a second at the least, so that all wait for the burst before it comes."""
 OPEN, RESOLVED = 1, 2
 """Numbers of the cases that the others are copies of."""
+TAKEN_UP = 4
+"""Events of a workflow that has begun to wait: started; its first task scheduled, begun, done."""
 
 GOALS: Final = {
     "comment p50, most by fewest open cases, ratio": ("<=", 1.5),
@@ -88,6 +94,8 @@ class Growing:
     desk: StackDesk
     line: LeanConnection
     database: Database
+    copied: int = 0
+    """Events written by SQL."""
 
     async def patterns(self) -> None:
         """Open the two cases of which the others are copies, and resolve the second."""
@@ -102,13 +110,21 @@ class Growing:
         numbers = {"desk": self.desk.slug, "first": first, "last": last}
         async with self.database.transaction() as connection:
             ends = due.isoformat() if due else ""
-            await connection.execute(_COPIES, {**numbers, "pattern": pattern, "due": ends})
+            written = await connection.execute(_COPIES, {**numbers, "pattern": pattern, "due": ends})
+            self.copied += written.rowcount
             ids = {row.number: row.id for row in await connection.execute(_IDS, numbers)}
         async with self.database.read() as session:
             run = await load_run(session, ids[first])
         if run is None or run.state is None:
             raise RuntimeError("the copies are not there")
-        await self._start([replace(run, number=number, case_id=str(case)) for number, case in ids.items()])
+        per_second = self.stack.settings.window_ends_per_second
+        delays = (waiting_behind(others, per_second) if due else 0.0 for others in range(len(ids)))
+        await self._start(
+            [
+                replace(run, number=number, case_id=str(case), alarm_delay=delay)
+                for (number, case), delay in zip(sorted(ids.items()), delays, strict=True)
+            ]
+        )
 
     async def _start(self, runs: Sequence[CaseRun]) -> None:
         client = await connect(self.stack.settings)
@@ -116,21 +132,24 @@ class Growing:
 
         async def starter() -> None:
             for run in left:
-                await client.start_workflow(
-                    CASE_WORKFLOW,
-                    run,
-                    id=workflow_id(run.desk, run.number),
-                    task_queue=TASK_QUEUE,
-                    search_attributes=search_attributes(run.desk, run.state),
-                )
+                await start_case(client, run)
 
         await asyncio.gather(*(starter() for _ in range(STARTERS)))
+        latest = [client.get_workflow_handle(workflow_id(run.desk, run.number)) for run in runs[-STARTERS:]]
+
+        async def waiting() -> bool:
+            """Whether all are at rest: a worker has taken each up once."""
+            return all([(await handle.describe()).history_length >= TAKEN_UP for handle in latest])
+
+        await until(waiting, 1800, "the workflows to be taken up")
 
     async def comment(self, number: int) -> float:
-        """Milliseconds that a comment on a case takes."""
-        start = time.perf_counter()
+        """Milliseconds until a comment on a case is taken; one that is not in time is sent again with its key."""
+        start, key = time.perf_counter(), uuid.uuid4().hex
         path = f"/api/v1/desks/{self.desk.slug}/cases/{number}/comments"
-        status, answer = await self.line.post(path, {"body": "hello"})
+        status = 503
+        while status == 503:
+            status, answer = await self.line.post(path, {"body": "hello", "command_id": key})
         if status != 201:
             raise RuntimeError(f"{status} {answer}")
         return (time.perf_counter() - start) * 1000
@@ -188,10 +207,11 @@ async def _by_size(growing: Growing, sizes: Sequence[int]) -> dict[str, float]:
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         taken = [await growing.comment(drawn.randint(RESOLVED + 1, size)) for _ in range(COMMENTS)]
-        await told(growing.stack.settings, growing.desk.slug, 600)
+        await told(growing.stack.settings, growing.desk.slug, 600, untold=growing.copied)
         figures[f"comment p50 ms, {size:,} open cases"] = statistics.median(taken)
         figures[f"comment p95 ms, {size:,} open cases"] = statistics.quantiles(taken, n=20)[-1]
         memory[size] = growing.memory()
+        Console(stderr=True).log(f"{size:,} open cases: a comment takes {statistics.median(taken):.0f} ms")
         figures |= {f"MB of {part}, {size:,} open cases": used for part, used in memory[size].items()}
     least, most = sizes[0], sizes[-1]
     by_size = [figures[f"comment p50 ms, {size:,} open cases"] for size in (least, most)]
@@ -221,7 +241,7 @@ def _stored(directory: Path) -> dict[str, float]:
 async def _burst(growing: Growing, last: int, count: int) -> dict[str, float]:
     """Comments while so many cases close by themselves, beside comments shortly before."""
     first, end = last + 1, last + count
-    due = datetime.now(UTC) + timedelta(seconds=60 + count / 50)
+    due = datetime.now(UTC) + timedelta(seconds=60 + count / SLOWEST)
     await growing.copy(RESOLVED, first, end, due)
 
     async def closed() -> bool:

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     """``json``: one object a line; ``console``: for people."""
     command_timeout: float = Field(default=10.0, gt=0)
     """Seconds that a command waits for its case's workflow before the caller is told to retry (503)."""
+    window_ends_per_second: float = Field(default=10.0, gt=0)
+    """How many cases a second are closed or sealed by silence if more than a hundred windows end in the same minute, so
+    that commands are not held up; the others of that minute follow."""
 
     @property
     def files_url(self) -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -20,14 +20,16 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from services.api.door import CaseAddress, Door
 from services.workflows.record import Recorder
 from services.workflows.worker import make_worker
-from shared.contracts.workflow import CaseRun, Outcome, workflow_id
+from shared.contracts.workflow import CaseRun, Outcome, RecordRequest, workflow_id
 from shared.db.cases import POLICIES
 from shared.db.engine import Database
 from shared.db.models import Case, CaseEvent
-from shared.domain.case import Actor, ActorKind
+from shared.domain.case import Actor, ActorKind, CaseState
 from shared.domain.commands import Command, Open
+from shared.domain.decision import decide
 from shared.domain.policy import Policy
 from shared.domain.profiles import STANDARD
+from shared.domain.refusals import Refusal
 from shared.settings import Settings
 from shared.temporal import connect, ensure_search_attributes
 from tests.desks import desk_row
@@ -54,6 +56,20 @@ class CaseInTest:
 
     async def do(self, command: Command) -> Outcome:
         return await self.world.door.execute(self.address, command)
+
+    def decided(self, state: CaseState, command: Command, at: datetime) -> RecordRequest:
+        """What the workflow would ask to be recorded, for tests that do so beside it."""
+        events = decide(state, self.policy, command, at)
+        assert not isinstance(events, Refusal), events
+        return RecordRequest(
+            case_id=str(self.address.case_id),
+            desk=self.address.desk,
+            number=self.address.number,
+            policy=None,
+            policy_version=1,
+            events=list(events),
+            traceparents={},
+        )
 
     async def row(self) -> Case:
         async with self.world.database.read() as session:

@@ -118,7 +118,7 @@ def unavailable(detail: str) -> Problem:
 
 async def as_recorded(asking: Asking, number: int) -> CaseRecord:
     """The case as the record has it now."""
-    async with asking.context.database.read_as(asking.caller.eyes) as session:
+    async with asking.context.database.reading_as(asking.caller.eyes) as session:
         return await find_case(session, asking.caller, number)
 
 

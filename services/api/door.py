@@ -12,7 +12,6 @@ import uuid
 from collections import deque
 from collections.abc import Sized
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -42,7 +41,7 @@ from shared.db.engine import Database
 from shared.domain.commands import Command, Open
 from shared.telemetry import SpanKind, current_traceparent, get_logger, span
 from shared.telemetry.metrics import door_queue_depth
-from shared.temporal.cases import search_attributes
+from shared.temporal.cases import TASK_TIMEOUT, search_attributes
 
 COMMANDS_PER_UPDATE = 100
 BYTES_PER_UPDATE = 400_000
@@ -234,7 +233,7 @@ class Door:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             search_attributes=search_attributes(run.desk, run.state),
-            task_timeout=timedelta(seconds=10),
+            task_timeout=TASK_TIMEOUT,
         )
         answer: ExecuteAnswer = await self._client.execute_update_with_start_workflow(
             EXECUTE, request, start_workflow_operation=start, result_type=ExecuteAnswer

@@ -12,7 +12,7 @@ from services.local.part import Part
 from services.local.ports import LOOPBACK
 
 SERVICES = ("api", "worker", "search", "notifier")
-NICENESS = {"search": 10, "notifier": 15}
+NICENESS = {"search": 5, "notifier": 5}
 """On one machine commands go first: nobody waits for a mail as for the answer to what they have just sent."""
 
 

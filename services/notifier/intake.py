@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.channels.mail import MAIL
 from services.notifier.channels.webhook import WEBHOOK
@@ -37,6 +37,8 @@ FAILED_DELIVERY: Final = "deliveries.v1.failed"
 
 
 _POLICIES_REMEMBERED: Final = 5_000
+_PINNED: Final = select(Case.id, Case.policy).where(Case.id == any_(bindparam("cases", type_=ARRAY(Uuid))))
+_PLANNED: Final = insert(Delivery).on_conflict_do_nothing()
 
 
 class FailedDelivery(BaseModel):
@@ -80,10 +82,10 @@ class _Policies:
     def __init__(self) -> None:
         self._known: OrderedDict[uuid.UUID, Policy] = OrderedDict()
 
-    async def learn(self, session: AsyncSession, cases: Collection[uuid.UUID]) -> None:
+    async def learn(self, connection: AsyncConnection, cases: Collection[uuid.UUID]) -> None:
         unknown = [case_id for case_id in cases if case_id not in self._known]
         if unknown:
-            rows = await session.execute(select(Case.id, Case.policy).where(Case.id.in_(unknown)))
+            rows = await connection.execute(_PINNED, {"cases": unknown})
             self._known.update({row.id: POLICIES.validate_python(row.policy) for row in rows})
         while len(self._known) > max(_POLICIES_REMEMBERED, len(cases)):
             self._known.popitem(last=False)
@@ -100,10 +102,10 @@ class Intake:
     Args:
         bus: where from.
         database: where deliveries are kept.
-        woken: called with the channels of new deliveries once these have been committed.
+        woken: called with how many new deliveries each channel has, once these have been committed.
     """
 
-    def __init__(self, bus: Bus, database: Database, woken: Callable[[Collection[str]], None]) -> None:
+    def __init__(self, bus: Bus, database: Database, woken: Callable[[Counter[str]], None]) -> None:
         self._bus = bus
         self._database = database
         self._woken = woken
@@ -142,19 +144,19 @@ class Intake:
 
     async def _plan(self, told: Sequence[_Told]) -> None:
         """Write down who is to be told, all in one transaction, before any of it is acknowledged."""
-        async with self._database.write() as session:
-            await self._policies.learn(session, {each.case_id for each in told})
+        async with self._database.transaction() as connection:
+            await self._policies.learn(connection, {each.case_id for each in told})
             known = [(each, policy) for each in told if (policy := await self._policy(each))]
-            people = await _people(session, known)
-            subscribers = await subscribers_of(session, {each.desk for each in told})
+            people = await _people(connection, known)
+            subscribers = await subscribers_of(connection, {each.desk for each in told})
             rows = [
                 row
                 for each, _ in known
                 for row in _deliveries(each, people.get(each.cloud.id, ()), subscribers[each.desk])
             ]
             if rows:
-                await session.execute(insert(Delivery).on_conflict_do_nothing(), rows)
-        self._woken({row["channel"] for row in rows})
+                await connection.execute(_PLANNED, rows)
+        self._woken(Counter(row["channel"] for row in rows))
 
     async def _policy(self, told: _Told) -> Policy | None:
         policy = self._policies.of(told.case_id)
@@ -169,8 +171,8 @@ class Intake:
         except ValidationError as error:
             await message.reject(f"This is not a failed delivery: {_short(error)}")
             return
-        async with self._database.write() as session:
-            await session.execute(
+        async with self._database.transaction() as connection:
+            await connection.execute(
                 update(Delivery)
                 .where(
                     Delivery.id == failed.delivery,
@@ -179,26 +181,26 @@ class Intake:
                 )
                 .values(status="pending", attempts=0, next_attempt_at=func.now())
             )
-        self._woken({failed.channel})
+        self._woken(Counter({failed.channel: 1}))
         await message.ack()
 
 
-async def _people(session: AsyncSession, told: Sequence[tuple[_Told, Policy]]) -> Mapping[str, Sequence[str]]:
+async def _people(connection: AsyncConnection, told: Sequence[tuple[_Told, Policy]]) -> Mapping[str, Sequence[str]]:
     """Who gets a mail about what, by the event's id: of a command the first event alone, its mail tells of all."""
     firsts = [(each, policy) for each, policy in told if each.event.part == 0]
     asking = {each.account for each, policy in firsts if Recipient.ACCOUNT_ADMINS in policy.recipients}
-    admins = await admins_of(session, asking)
+    admins = await admins_of(connection, asking)
     calling = {
         each.desk
         for each, policy in firsts
         if calls_the_desk(each.event, each.case) or opened_for_somebody(each.case, policy)
     }
-    staff = await staff_of(session, calling)
+    staff = await staff_of(connection, calling)
     chosen = [
         (each, recipients(each.event, each.case, policy, admins[each.account], staff[each.desk]))
         for each, policy in firsts
     ]
-    gone = await departed(session, {(each.desk, one) for each, people in chosen for one in people})
+    gone = await departed(connection, {(each.desk, one) for each, people in chosen for one in people})
     return {
         each.cloud.id: [one for one in people if one in each.case.cc or (each.desk, one) not in gone]
         for each, people in chosen

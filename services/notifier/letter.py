@@ -129,6 +129,7 @@ def _environment(*, html: bool) -> Environment:
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=html,  # noqa: S701 - the other one writes plain text
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
 import uvloop
@@ -96,10 +97,9 @@ async def _work(settings: Settings, bus: Bus, database: Database, transport: Cal
     networks = parse_networks(settings.webhook_allowed_networks)
     webhooks = WebhookSender(database, bus, WebhookChannel(networks), retry_seconds=settings.webhook_retry_seconds)
 
-    def wake(channels: Collection[str]) -> None:
-        if MAIL in channels:
-            sending.wake()
-        if WEBHOOK in channels:
+    def wake(new: Counter[str]) -> None:
+        sending.wake(new[MAIL])
+        if new[WEBHOOK]:
             webhooks.wake()
 
     if transport is None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ARRAY, Float, Text, any_, bindparam, cast, func, literal_column, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.channels.port import Channel, PermanentFailureError, TemporaryFailureError
+from services.notifier.channels.port import Channel, Due, PermanentFailureError, TemporaryFailureError
 from services.notifier.intake import DATABASE_DOWN, FAILED_DELIVERY, FailedDelivery
 from shared.contracts.subjects import NOTIFIER
 from shared.db.engine import Database
@@ -31,7 +32,41 @@ _FINISH_SECONDS: Final = 10.0
 _BROKEN_PAUSE_SECONDS: Final = 2.0
 _ERROR_MAX: Final = 500
 
+_row = Delivery.__table__.c
+_OF_DUE: Final = tuple(each.name for each in fields(Due))
+_NEXT: Final = (
+    select(
+        *(_row[name] for name in _OF_DUE),
+        cast(func.extract("epoch", _row.next_attempt_at - func.now()), Float).label("due_in"),
+    )
+    .where(_row.status == literal_column("'pending'"), _row.channel == any_(bindparam("channels", type_=ARRAY(Text))))
+    .order_by(_row.next_attempt_at, _row.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_CHANGED: Final = ("status", "attempts", "next_attempt_at", "message_id", "error", "sent_at")
+_NOTE: Final = (
+    update(Delivery.__table__)  # type: ignore[arg-type]
+    .where(_row.id == bindparam("this"))
+    .values({name: bindparam(name) for name in _CHANGED})
+)
+
 _log = get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Became:
+    """What became of an attempt, as its row has it."""
+
+    status: str
+    next_attempt_at: datetime
+    message_id: str | None = None
+    error: str | None = None
+    sent_at: datetime | None = None
+
+    @property
+    def outcome(self) -> str:
+        return "retried" if self.status == "pending" else self.status
 
 
 class Sender:
@@ -56,11 +91,12 @@ class Sender:
         self._bus = bus
         self._channels = channels
         self._retry_seconds = retry_seconds
-        self._new = asyncio.Event()
+        self._new = asyncio.Queue[None](WORKERS)
 
-    def wake(self) -> None:
-        """There are new deliveries."""
-        self._new.set()
+    def wake(self, count: int) -> None:
+        """There are so many new deliveries."""
+        for _ in range(min(count, WORKERS - self._new.qsize())):
+            self._new.put_nowait(None)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -72,12 +108,9 @@ class Sender:
         try:
             while True:
                 try:
-                    if await _finishing(self._send_one(channels)):
-                        continue
-                    for channel in channels.values():
-                        await channel.rest()
-                    stop_if_cancelled()
-                    await self._idle(channels)
+                    pause = await _finishing(self._send_one(channels))
+                    if pause:
+                        await self._idle(pause, channels)
                 except (SQLAlchemyError, OSError) as error:
                     _log.warning("deliveries wait for the database", error=repr(error))
                     await asyncio.sleep(_BROKEN_PAUSE_SECONDS)
@@ -85,29 +118,19 @@ class Sender:
             for channel in channels.values():
                 await channel.rest()
 
-    async def _idle(self, channels: Mapping[str, Channel]) -> None:
-        """Wait for a new delivery or for the next that falls due."""
-        self._new.clear()
-        async with self._database.read() as session:
-            due_in = await session.scalar(
-                select(func.extract("epoch", func.min(Delivery.next_attempt_at) - func.now())).where(
-                    Delivery.status == "pending", Delivery.channel.in_(channels)
-                )
-            )
-        pause = (
-            _LOOK_AGAIN_SECONDS
-            if due_in is None
-            else min(max(float(due_in), _SHORTEST_PAUSE_SECONDS), _LOOK_AGAIN_SECONDS)
-        )
+    async def _idle(self, seconds: float, channels: Mapping[str, Channel]) -> None:
+        """Wait for a new delivery, or so long; connections are given back if none comes."""
         try:
-            async with asyncio.timeout(pause):
-                await self._new.wait()
+            async with asyncio.timeout(seconds):
+                await self._new.get()
         except TimeoutError:
-            return
+            for channel in channels.values():
+                await channel.rest()
+            stop_if_cancelled()
 
-    async def _send_one(self, channels: Mapping[str, Channel]) -> bool:
-        """Try one delivery that is due; False if there is none."""
-        picked: list[Delivery] = []
+    async def _send_one(self, channels: Mapping[str, Channel]) -> float:
+        """Try one delivery that is due; returns the seconds to wait for the next if there is none."""
+        picked: list[Due] = []
         try:
             return await self._pick_and_send(channels, picked)
         except DATABASE_DOWN:
@@ -116,89 +139,79 @@ class Sender:
             if not picked:
                 raise
             await self._set_aside(picked[0].id, error)
-            return True
+            return 0.0
 
     async def _set_aside(self, delivery: int, error: SQLAlchemyError) -> None:
         """The database refused something about this very delivery: it must not hold up the others."""
         _log.error("delivery could not be recorded", delivery=delivery, error=repr(error))
-        async with self._database.write() as session:
-            await session.execute(
+        async with self._database.transaction() as connection:
+            await connection.execute(
                 update(Delivery)
                 .where(Delivery.id == delivery)
                 .values(next_attempt_at=func.now() + timedelta(hours=1), error=repr(error)[:_ERROR_MAX])
             )
 
-    async def _pick_and_send(self, channels: Mapping[str, Channel], picked: list[Delivery]) -> bool:
-        async with self._database.write() as session:
-            delivery = await session.scalar(
-                select(Delivery)
-                .where(
-                    Delivery.status == "pending",
-                    Delivery.next_attempt_at <= func.now(),
-                    Delivery.channel.in_(channels),
-                )
-                .order_by(Delivery.next_attempt_at, Delivery.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            )
-            if delivery is None:
-                return False
-            picked.append(delivery)
-            channel = channels[delivery.channel]
+    async def _pick_and_send(self, channels: Mapping[str, Channel], picked: list[Due]) -> float:
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(_NEXT, {"channels": list(channels)})).one_or_none()
+            if row is None:
+                return _LOOK_AGAIN_SECONDS
+            if row.due_in > 0:
+                return min(max(float(row.due_in), _SHORTEST_PAUSE_SECONDS), _LOOK_AGAIN_SECONDS)
+            due = Due(**{name: row._mapping[name] for name in _OF_DUE} | {"attempts": row.attempts + 1})
+            picked.append(due)
             with span(
-                f"{delivery.channel} send",
+                f"{due.channel} send",
                 kind=SpanKind.CLIENT,
-                parent=delivery.traceparent,
-                seq=delivery.seq,
-                attempt=delivery.attempts + 1,
+                parent=due.traceparent,
+                seq=due.seq,
+                attempt=due.attempts,
             ) as current:
-                outcome = await self._attempt(session, channel, delivery)
-                current.set_attribute("outcome", outcome)
-        deliveries.labels(channel.name, outcome).inc()
-        return True
+                became = await self._attempt(connection, channels[due.channel], due)
+                await connection.execute(_NOTE, asdict(became) | {"this": due.id, "attempts": due.attempts})
+                current.set_attribute("outcome", became.outcome)
+        deliveries.labels(due.channel, became.outcome).inc()
+        return 0.0
 
-    async def _attempt(self, session: AsyncSession, channel: Channel, delivery: Delivery) -> str:
-        delivery.attempts += 1
+    async def _attempt(self, connection: AsyncConnection, channel: Channel, due: Due) -> _Became:
         try:
             with delivery_seconds.labels(channel.name).time():
-                await channel.deliver(session, delivery)
+                message_id = await channel.deliver(connection, due)
         except PermanentFailureError as error:
-            return await self._give_up(delivery, str(error))
+            return await self._give_up(due, str(error))
         except TemporaryFailureError as error:
-            return await self._later(delivery, str(error))
+            return await self._later(due, str(error))
         except (SQLAlchemyError, OSError):
             raise
         except Exception as error:
-            _log.exception("delivery could not be made", delivery=delivery.id)
-            return await self._later(delivery, f"{type(error).__name__}: {error}")
-        delivery.status = "sent"
-        delivery.sent_at = datetime.now(UTC)
-        delivery.error = None
-        return "sent"
+            _log.exception("delivery could not be made", delivery=due.id)
+            return await self._later(due, f"{type(error).__name__}: {error}")
+        return _Became(status="sent", next_attempt_at=due.next_attempt_at, sent_at=_now(), message_id=message_id)
 
-    async def _later(self, delivery: Delivery, error: str) -> str:
-        if delivery.attempts > len(self._retry_seconds):
-            return await self._give_up(delivery, f"given up after {delivery.attempts} attempts; the last: {error}")
-        return self._postpone(delivery, self._retry_seconds[delivery.attempts - 1], error)
+    async def _later(self, due: Due, error: str) -> _Became:
+        if due.attempts > len(self._retry_seconds):
+            return await self._give_up(due, f"given up after {due.attempts} attempts; the last: {error}")
+        return self._postponed(due, self._retry_seconds[due.attempts - 1], error)
 
-    def _postpone(self, delivery: Delivery, seconds: float, error: str) -> str:
-        delivery.next_attempt_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        delivery.error = error[:_ERROR_MAX]
-        _log.info("delivery is tried again", delivery=delivery.id, attempts=delivery.attempts, seconds=seconds)
-        return "retried"
+    def _postponed(self, due: Due, seconds: float, error: str) -> _Became:
+        _log.info("delivery is tried again", delivery=due.id, attempts=due.attempts, seconds=seconds)
+        again = _now() + timedelta(seconds=seconds)
+        return _Became(status="pending", next_attempt_at=again, error=error[:_ERROR_MAX])
 
-    async def _give_up(self, delivery: Delivery, reason: str) -> str:
+    async def _give_up(self, due: Due, reason: str) -> _Became:
         try:
-            await bury_delivery(self._bus, delivery, reason)
+            await bury_delivery(self._bus, due, reason)
         except Exception as error:
-            return self._postpone(delivery, self._retry_seconds[-1], f"{reason} (dead letter not written: {error!r})")
-        delivery.status = "failed"
-        delivery.error = reason[:_ERROR_MAX]
-        _log.warning("delivery has failed", delivery=delivery.id, attempts=delivery.attempts)
-        return "failed"
+            return self._postponed(due, self._retry_seconds[-1], f"{reason} (dead letter not written: {error!r})")
+        _log.warning("delivery has failed", delivery=due.id, attempts=due.attempts)
+        return _Became(status="failed", next_attempt_at=due.next_attempt_at, error=reason[:_ERROR_MAX])
 
 
-async def bury_delivery(bus: Bus, delivery: Delivery, reason: str) -> None:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def bury_delivery(bus: Bus, delivery: Due | Delivery, reason: str) -> None:
     """Put a delivery among the dead letters; replaying it there sends it again.
 
     Raises:
@@ -222,7 +235,7 @@ async def bury_delivery(bus: Bus, delivery: Delivery, reason: str) -> None:
     )
 
 
-async def _finishing(sending: Coroutine[Any, Any, bool]) -> bool:
+async def _finishing(sending: Coroutine[Any, Any, float]) -> float:
     """Let a mail that is on its way arrive and be marked as sent before this process stops."""
     task = asyncio.create_task(sending)
     try:

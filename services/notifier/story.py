@@ -6,20 +6,20 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ARRAY, Row, Text, Uuid, any_, bindparam, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.directory import staff_of
 from shared.contracts.events import EVENTS, STATES
 from shared.db.cases import POLICIES
-from shared.db.models import Attachment, Case, CaseEvent, Desk, Person
+from shared.db.models import Attachment, Case, CaseEvent, Desk, Person, Staff
 from shared.domain import events as e
 from shared.domain.case import CaseState
 from shared.domain.evolution import evolve
 from shared.domain.policy import Policy
 
+_Row = Row[*tuple[Any, ...]]
 _CASES_REMEMBERED = 200
 _STATES_REMEMBERED = 16
 _remembered: OrderedDict[uuid.UUID, dict[int, CaseState]] = OrderedDict()
@@ -54,7 +54,7 @@ class Story:
         events: what the command caused, the first being what people are told about.
         names: people's names by address.
         files: names of the files that the events mention, by id.
-        staff: addresses of the desk's staff.
+        staff: addresses of the desk's staff among these people and the one who is told.
     """
 
     case_id: uuid.UUID
@@ -82,61 +82,91 @@ class Story:
         return tuple(event for event in self.events if event.kind not in e.STAFF_ONLY or recipient in self.staff)
 
 
-async def load_story(session: AsyncSession, case_id: uuid.UUID, seq: int) -> Story:
-    """Read what there is to tell of an event.
+_case, _event_row, _desk = Case.__table__.c, CaseEvent.__table__.c, Desk.__table__.c
+_EVENT_COLUMNS: Final = (
+    _event_row.seq,
+    _event_row.kind,
+    _event_row.at,
+    _event_row.actor,
+    _event_row.command_id,
+    _event_row.command,
+    _event_row.part,
+    _event_row.data,
+)
+_first = CaseEvent.__table__.alias("first")
+_COMMAND: Final = (
+    select(
+        *_EVENT_COLUMNS,
+        *(_case.number, _case.policy, _case.state, _case.seq.label("latest"), _case.desk_id),
+        *(_desk.slug, _desk.name, _desk.key, _desk.timezone),
+    )
+    .join_from(_first, CaseEvent, (_event_row.case_id == _first.c.case_id) & (_event_row.seq >= _first.c.seq))
+    .join(Case, _case.id == _event_row.case_id)
+    .join(Desk, _desk.id == _case.desk_id)
+    .where(
+        _first.c.case_id == bindparam("case"),
+        _first.c.seq == bindparam("seq"),
+        _event_row.command_id == _first.c.command_id,
+    )
+    .order_by(_event_row.seq)
+)
+"""The events of the command that led to the one with that number, from that one on; with each its case and desk."""
+_BETWEEN: Final = (
+    select(*_EVENT_COLUMNS)
+    .where(
+        _event_row.case_id == bindparam("case"),
+        _event_row.seq > bindparam("start"),
+        _event_row.seq <= bindparam("end"),
+    )
+    .order_by(_event_row.seq)
+)
+_PEOPLE: Final = select(
+    Person.email, Person.name, exists().where(Staff.person_id == Person.id, Staff.desk_id == bindparam("desk"))
+).where(Person.email == any_(bindparam("people", type_=ARRAY(Text))))
+_FILES: Final = select(Attachment.id, Attachment.filename).where(
+    Attachment.case_id == bindparam("case"), Attachment.id == any_(bindparam("files", type_=ARRAY(Uuid)))
+)
+
+
+async def load_story(connection: AsyncConnection, case_id: uuid.UUID, seq: int, recipient: str) -> Story:
+    """Read what there is to tell somebody of an event.
 
     Raises:
         NoSuchEventError: the database does not hold it.
     """
-    found = (
-        await session.execute(select(Case, Desk).join(Desk, Desk.id == Case.desk_id).where(Case.id == case_id))
-    ).one_or_none()
-    events = await _events_of_command(session, case_id, seq)
-    if found is None or not events:
+    rows = (await connection.execute(_COMMAND, {"case": case_id, "seq": seq})).all()
+    if not rows:
         raise NoSuchEventError(f"event {seq} of case {case_id} is not in the database")
-    case, desk = found
-    state = await _state_after(session, case, events[-1].seq)
-    people = _people(state, events)
+    case = rows[0]
+    events = tuple(map(_event, rows))
+    state = await _state_after(connection, case_id, case, events[-1].seq)
+    wanted = {"desk": case.desk_id, "people": [recipient, *_people(state, events)]}
+    people = (await connection.execute(_PEOPLE, wanted)).all()
     return Story(
         case_id=case_id,
         number=case.number,
-        desk=DeskName(slug=desk.slug, name=desk.name, key=desk.key, timezone=desk.timezone),
+        desk=DeskName(slug=case.slug, name=case.name, key=case.key, timezone=case.timezone),
         policy=POLICIES.validate_python(case.policy),
         state=state,
         events=events,
-        names=await _names(session, people),
-        files=await _files(session, case_id, events),
-        staff=frozenset((await staff_of(session, {desk.slug}))[desk.slug]),
+        names={email: name for email, name, _ in people},
+        files=await _files(connection, case_id, events),
+        staff=frozenset(email for email, _, is_staff in people if is_staff),
     )
 
 
-async def _events_of_command(session: AsyncSession, case_id: uuid.UUID, seq: int) -> tuple[e.Event, ...]:
-    command = select(CaseEvent.command_id).where(CaseEvent.case_id == case_id, CaseEvent.seq == seq).scalar_subquery()
-    rows = await session.scalars(
-        select(CaseEvent)
-        .where(CaseEvent.case_id == case_id, CaseEvent.command_id == command, CaseEvent.seq >= seq)
-        .order_by(CaseEvent.seq)
-    )
-    return tuple(_event(row) for row in rows)
-
-
-async def _state_after(session: AsyncSession, case: Case, seq: int) -> CaseState:
+async def _state_after(connection: AsyncConnection, case_id: uuid.UUID, case: _Row, seq: int) -> CaseState:
     """The case as it was right after event ``seq``: the read model's state, unless more has happened since."""
-    if case.seq == seq:
+    if case.latest == seq:
         return STATES.validate_python(case.state)
-    known = _remembered.get(case.id, {})
+    known = _remembered.get(case_id, {})
     start = max((place for place in known if place <= seq), default=0)
     state = known.get(start)
-    rows = await session.scalars(
-        select(CaseEvent)
-        .where(CaseEvent.case_id == case.id, CaseEvent.seq > start, CaseEvent.seq <= seq)
-        .order_by(CaseEvent.seq)
-    )
-    for row in rows:
+    for row in await connection.execute(_BETWEEN, {"case": case_id, "start": start, "end": seq}):
         state = evolve(state, _event(row))
     if state is None:
-        raise NoSuchEventError(f"case {case.id} has no events up to {seq}")
-    _remember(case.id, seq, state)
+        raise NoSuchEventError(f"case {case_id} has no events up to {seq}")
+    _remember(case_id, seq, state)
     return state
 
 
@@ -150,7 +180,7 @@ def _remember(case_id: uuid.UUID, seq: int, state: CaseState) -> None:
         _remembered.popitem(last=False)
 
 
-def _event(row: CaseEvent) -> e.Event:
+def _event(row: _Row) -> e.Event:
     common: dict[str, Any] = {
         "seq": row.seq,
         "at": row.at,
@@ -179,18 +209,9 @@ def _people(state: CaseState, events: Sequence[e.Event]) -> set[str]:
     return {address for address in mentioned if address}
 
 
-async def _names(session: AsyncSession, people: set[str]) -> dict[str, str]:
-    rows = await session.execute(select(Person.email, Person.name).where(Person.email.in_(people)))
-    return {row.email: row.name for row in rows}
-
-
-async def _files(session: AsyncSession, case_id: uuid.UUID, events: Sequence[e.Event]) -> dict[str, str]:
+async def _files(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> dict[str, str]:
     mentioned = {file for event in events for file in e.files_of(event)}
     if not mentioned:
         return {}
-    rows = await session.execute(
-        select(Attachment.id, Attachment.filename).where(
-            Attachment.case_id == case_id, Attachment.id.in_([uuid.UUID(file) for file in mentioned])
-        )
-    )
-    return {str(file): name for file, name in rows}
+    wanted = {"case": case_id, "files": [uuid.UUID(file) for file in mentioned]}
+    return {str(file): name for file, name in await connection.execute(_FILES, wanted)}

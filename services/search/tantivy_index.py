@@ -11,12 +11,12 @@ from typing import Final, get_args
 import tantivy
 
 from services.search.checksums import verify
+from services.search.facet_values import FacetValues
 from services.search.index import CaseDocument, IndexBrokenError, QueryError
-from services.search.tantivy_moment import Moment
-from services.search.tantivy_query import build, has_words
+from services.search.tantivy_moment import RELEVANCE, Moment
+from services.search.tantivy_query import has_words
 from services.search.tantivy_schema import (
     ID,
-    NUMBER,
     SEQ,
     document,
     register_analyzer,
@@ -30,7 +30,6 @@ _FIRST_NUMBERS: Final = 1_000
 _MOST_NUMBERS: Final = 50_000
 """Found in one go for an export. Each go sorts again what came before, so that few are fewer work and more memory."""
 _DEFAULT_SORT: Final = "-updated_at"
-_RELEVANCE: Final = "relevance"
 
 
 class TantivyIndex:
@@ -56,6 +55,7 @@ class TantivyIndex:
             register_analyzer(self._index)
             # Readers see a commit when `commit` returns, not some milliseconds later: searches wait for that.
             self._index.config_reader("manual", 0)
+            self._values = FacetValues(self._schema, self._index.searcher())
             self._moment = self._now()
             self._writer: tantivy.IndexWriter | None = self._index.writer(_WRITER_BYTES, 1)
             self._try_every_column()
@@ -65,13 +65,13 @@ class TantivyIndex:
         return self._directory.name
 
     def add(self, documents: Sequence[CaseDocument]) -> None:
-        made = [document(case) for case in documents]
+        made = [document(case, self._values.number) for case in documents]
         with self._write() as writer:
             for each in made:
                 writer.add_document(each)
 
     def replace(self, documents: Sequence[CaseDocument]) -> None:
-        made = [(case.id, document(case)) for case in documents]
+        made = [(case.id, document(case, self._values.number)) for case in documents]
         with self._write() as writer:
             for case_id, each in made:
                 writer.delete_documents_by_term(ID, case_id)
@@ -89,33 +89,21 @@ class TantivyIndex:
 
     def query(self, query: SearchQuery) -> SearchAnswer:
         query = query.model_copy(update={"sort": _sort(query)})
-        by_relevance = query.sort == _RELEVANCE
+        moment = self._moment
         with _sound("the index can't be read"):
-            moment = self._moment
-            searcher, facets = moment.searcher, moment.facets(query)
-            matches = build(self._schema, query, scored=by_relevance)
-            # Beyond the last case the engine would still make room for all before.
-            query = query.model_copy(update={"page": min(query.page, searcher.num_docs // query.page_size + 2)})
-            total, numbers = (_by_relevance if by_relevance else _by_column)(searcher, matches, query)
-        return SearchAnswer(numbers=numbers, total=total, facets=facets)
+            total, numbers = moment.page(query)
+            return SearchAnswer(numbers=list(numbers), total=total, facets=moment.facets(query))
 
     def numbers(self, query: SearchQuery) -> Iterator[NumbersPart]:
         query = query.model_copy(update={"sort": _sort(query)})
-        by_relevance = query.sort == _RELEVANCE
-        with _sound("the index can't be read"):
-            searcher = self._moment.searcher
-            matches = build(self._schema, query, scored=by_relevance)
-        if by_relevance:
-            everything = query.model_copy(update={"page": 1, "page_size": max(1, searcher.num_docs)})
-            with _sound("the index can't be read"):
-                total, numbers = _by_relevance(searcher, matches, everything)
-            yield NumbersPart(numbers=numbers, total=total)
-            return
-        start, total, most = 0, 1, _FIRST_NUMBERS
+        moment = self._moment
+        everything = max(1, moment.searcher.num_docs)
+        # By relevance each go would score all again.
+        start, total, most = 0, 1, everything if query.sort == RELEVANCE else _FIRST_NUMBERS
         while start < total:
             with _sound("the index can't be read"):
-                total, numbers = _in_order(searcher, matches, query.sort, start, most)
-            yield NumbersPart(start=start, numbers=numbers, total=total)
+                total, numbers = moment.some(query, start, most)
+            yield NumbersPart(start=start, numbers=list(numbers), total=total)
             start, most = start + most, min(most * 10, _MOST_NUMBERS)
 
     def seq_of(self, case_id: str) -> int:
@@ -143,13 +131,13 @@ class TantivyIndex:
 
     def _now(self) -> Moment:
         self._index.reload()
-        return Moment(self._schema, self._index.searcher())
+        return Moment(self._schema, self._index.searcher(), self._values)
 
     def _try_every_column(self) -> None:
         self._moment.try_facets()
         everything = tantivy.Query.all_query()
         for key in get_args(SortKey):
-            if key != _RELEVANCE:
+            if key != RELEVANCE:
                 self._moment.searcher.search(everything, 1, order_by_field=sort_field(key, descending=True))
 
 
@@ -158,52 +146,9 @@ def _sort(query: SearchQuery) -> str:
     key = query.sort.removeprefix("-")
     if key not in get_args(SortKey):
         raise QueryError(f"can't sort by {key!r}; sort by one of {', '.join(get_args(SortKey))}, with - for descending")
-    if key == _RELEVANCE:
-        return _RELEVANCE if has_words(query.q) else _DEFAULT_SORT
+    if key == RELEVANCE:
+        return RELEVANCE if has_words(query.q) else _DEFAULT_SORT
     return query.sort
-
-
-def _by_column(searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery) -> tuple[int, list[int]]:
-    return _in_order(searcher, matches, query.sort, (query.page - 1) * query.page_size, query.page_size)
-
-
-def _in_order(
-    searcher: tantivy.Searcher, matches: tantivy.Query, sort: str, start: int, most: int
-) -> tuple[int, list[int]]:
-    descending = sort.startswith("-")
-    found = searcher.search(
-        matches,
-        most,
-        offset=start,
-        order_by_field=sort_field(sort.removeprefix("-"), descending=descending),
-        order=tantivy.Order.Desc if descending else tantivy.Order.Asc,
-    )
-    return _total(found), _numbers(searcher, found)
-
-
-def _by_relevance(searcher: tantivy.Searcher, matches: tantivy.Query, query: SearchQuery) -> tuple[int, list[int]]:
-    """Best first, then newest first.
-
-    The engine breaks ties by place in the index, so that everything that ties with the page's last case is fetched.
-    """
-    wanted = fetched = query.page * query.page_size
-    while True:
-        found = searcher.search(matches, fetched)
-        if len(found.hits) < fetched or found.hits[-1][0] < found.hits[wanted - 1][0]:
-            break
-        fetched *= 4
-    scores = [score for score, _ in found.hits]
-    ordered = sorted((-score, -number) for score, number in zip(scores, _numbers(searcher, found), strict=True))
-    return _total(found), [-number for _, number in ordered[wanted - query.page_size : wanted]]
-
-
-def _total(found: tantivy.SearchResult) -> int:
-    return int(found.count)  # type: ignore[attr-defined]  # missing in the package's stubs
-
-
-def _numbers(searcher: tantivy.Searcher, found: tantivy.SearchResult) -> list[int]:
-    addresses = [address for _, address in found.hits]
-    return [int(number or 0) for number in searcher.fast_field_values(NUMBER, addresses)]
 
 
 @contextmanager

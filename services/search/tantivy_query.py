@@ -9,20 +9,23 @@ from typing import Final
 from tantivy import FieldType, Occur, Query, Schema
 
 from services.search.tantivy_schema import (
+    BEGINS,
+    BEGINS_INTERNAL,
+    BEGINS_KEY,
     DESK,
     DUE,
     INTERNAL,
     KEY,
     PEOPLE,
+    SHORT,
     SUBJECT,
     TEXT,
-    analyzer,
     milliseconds,
     normalised,
+    words_of,
 )
 from shared.contracts.search import FACETS, Filters, SearchQuery, Span, Viewer
 
-_ANALYZER: Final = analyzer()
 _SUBJECT_BOOST: Final = 3.0
 _KEY_BOOST: Final = 10.0
 _MAX_WORDS: Final = 64
@@ -42,25 +45,27 @@ def build(schema: Schema, search: SearchQuery, *, scored: bool = False) -> Query
     parts = [_term(schema, DESK, search.desk), *_visible(schema, search.viewer)]
     parts += _filtered(schema, search.filters, search.viewer)
     fields = (SUBJECT, TEXT, INTERNAL) if search.viewer.staff else (SUBJECT, TEXT)
-    parts += _Words(schema, fields, scored=scored).all_of(search.q)
+    begins = (BEGINS, BEGINS_INTERNAL) if search.viewer.staff else (BEGINS,)
+    parts += _Words(schema, fields, begins, scored=scored).all_of(search.q)
     return _all(parts)
 
 
 def has_words(q: str) -> bool:
     """Whether anything in it can be searched for."""
-    return bool(_ANALYZER.analyze(normalised(q)))
+    return bool(words_of(q))
 
 
 class _Words:
     """The words of a search, every one of which must occur in one of the fields; the last may be a beginning."""
 
-    def __init__(self, schema: Schema, fields: Sequence[str], *, scored: bool) -> None:
+    def __init__(self, schema: Schema, fields: Sequence[str], begins: Sequence[str], *, scored: bool) -> None:
         self._schema = schema
         self._fields = fields
+        self._begins = begins
         self._scored = scored
 
     def all_of(self, q: str) -> Iterator[Query]:
-        chunks = [(chunk, tokens) for chunk in normalised(q).split() if (tokens := _ANALYZER.analyze(chunk))]
+        chunks = [(chunk, tokens) for chunk in normalised(q).split() if (tokens := words_of(chunk))]
         for place, (chunk, tokens) in enumerate(chunks[:_MAX_WORDS]):
             last = place == len(chunks) - 1
             written = _all(self._token(token, last and token is tokens[-1]) for token in tokens[:_MAX_WORDS])
@@ -69,6 +74,8 @@ class _Words:
     def _token(self, token: str, last: bool) -> Query:
         if len(token.encode()) > _LONGEST_WORD:
             return Query.empty_query()
+        if last and self._is_short(token):
+            return _any(_term(self._schema, name, token) for name in self._begins)
         return _any(self._in_field(name, token, last) for name in self._fields)
 
     def _in_field(self, name: str, token: str, last: bool) -> Query:
@@ -83,8 +90,13 @@ class _Words:
         if not _CASE_KEY.fullmatch(typed):
             return
         yield Query.boost_query(_term(self._schema, KEY, typed), _KEY_BOOST)
-        if last:
+        if last and typed.isdigit() and self._is_short(typed):
+            yield _term(self._schema, BEGINS_KEY, typed)
+        elif last:
             yield _beginning(self._schema, KEY, typed)
+
+    def _is_short(self, beginning: str) -> bool:
+        return len(beginning) <= SHORT and not self._scored
 
 
 def _visible(schema: Schema, viewer: Viewer) -> Iterator[Query]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,7 +13,7 @@ from services.search.index import CaseDocument
 from shared.contracts.search import FACETS
 from shared.domain.case import Status
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raise it with every change of what documents hold: an index of another version is built anew."""
 
 ID: Final = "id"
@@ -25,6 +26,11 @@ SUBJECT: Final = "subject"
 TEXT: Final = "text"
 INTERNAL: Final = "internal"
 DUE: Final = "due"
+BEGINS: Final = "begins"
+BEGINS_INTERNAL: Final = "begins_internal"
+BEGINS_KEY: Final = "begins_key"
+SHORT: Final = 2
+"""Letters. Beginnings up to that length begin words of most cases, so that the index has them as terms."""
 NOBODY: Final = "none"
 """How a case without an assignee is filtered and counted."""
 
@@ -50,13 +56,21 @@ def sort_field(key: str, *, descending: bool) -> str:
     return f"{key}_{'desc' if descending else 'asc'}"
 
 
+def facet_field(facet: str) -> str:
+    """The column in which a facet's values are counted, as numbers."""
+    return f"{facet}_number"
+
+
 def schema() -> tantivy.Schema:
     """The fields. Nothing is stored: answers are numbers, and those lie in a column."""
     builder = tantivy.SchemaBuilder()
     for name in (ID, DESK, KEY, PEOPLE):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in (BEGINS, BEGINS_INTERNAL, BEGINS_KEY):
+        builder.add_text_field(name, tokenizer_name=_WORDS, index_option="basic")
     for name in FACETS:
-        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+        builder.add_unsigned_field(facet_field(name), fast=True)
     for name in (SUBJECT, TEXT, INTERNAL):
         builder.add_text_field(name, tokenizer_name=_WORDS, index_option="freq")
     for name in (NUMBER, SEQ, DUE):
@@ -76,9 +90,17 @@ def analyzer() -> tantivy.TextAnalyzer:
     return builder.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.lowercase()).build()
 
 
+_ANALYZER: Final = analyzer()
+
+
 def register_analyzer(index: tantivy.Index) -> None:
-    """Make the index cut texts into words as `analyzer` does."""
-    index.register_tokenizer(_WORDS, analyzer())
+    """Make the index cut texts into words as `words_of` does."""
+    index.register_tokenizer(_WORDS, _ANALYZER)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text as they are in the index."""
+    return _ANALYZER.analyze(normalised(text))
 
 
 def normalised(text: str) -> str:
@@ -86,8 +108,12 @@ def normalised(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
-def document(case: CaseDocument) -> tantivy.Document:
+def document(case: CaseDocument, number_of: Callable[[str, str], int]) -> tantivy.Document:
     """The case as a document.
+
+    Args:
+        case: what it holds.
+        number_of: the number that stands for a facet's value.
 
     Fields are added one by one with their types named: a wrong guess of a type kills the writer (stack-notes).
     """
@@ -100,19 +126,29 @@ def document(case: CaseDocument) -> tantivy.Document:
     made.add_text(KEY, f"{case.key}-{case.number}".lower())
     for address in case.people:
         made.add_text(PEOPLE, address.lower())
+    made.add_text(BEGINS_KEY, _beginnings([str(case.number)]))
+    text = "\n".join(filter(None, (case.text, *case.people, *case.names, case.internal_reference)))
     made.add_text(SUBJECT, normalised(case.subject))
-    about = (case.text, *case.people, *case.names, case.internal_reference)
-    made.add_text(TEXT, normalised("\n".join(filter(None, about))))
+    made.add_text(TEXT, normalised(text))
+    made.add_text(BEGINS, _beginnings(words_of(f"{case.subject}\n{text}")))
     if case.internal:
         made.add_text(INTERNAL, normalised(case.internal))
+        made.add_text(BEGINS_INTERNAL, _beginnings(words_of(case.internal)))
     for name in FACETS:
         value = getattr(case, name) or (NOBODY if name == "assignee" else None)
         if value:
             made.add_text(name, value)
+            made.add_unsigned(facet_field(name), number_of(name, value))
     if case.due_at:
         made.add_unsigned(DUE, milliseconds(case.due_at))
     _add_sort_fields(made, case)
     return made
+
+
+def _beginnings(words: Iterable[str]) -> str:
+    """The short beginnings of all words, each once."""
+    longest = {word[:SHORT] for word in words}
+    return " ".join({each[:length] for each in longest for length in range(1, SHORT + 1)})
 
 
 def milliseconds(moment: datetime) -> int:

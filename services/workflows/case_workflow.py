@@ -87,6 +87,7 @@ class _Draft:
     applied: dict[str, Applied]
     refused: dict[_Entry, Refusal]
     at: datetime
+    alarm_delay: float
 
 
 @workflow.defn(name=CASE_WORKFLOW)
@@ -204,10 +205,19 @@ class CaseWorkflow:
             for end in answer.window_ends:
                 if draft.state is not None:
                     draft.state = with_window_end(draft.state, end.seq, datetime.fromisoformat(end.ends_at))
+                    draft.alarm_delay = end.alarm_delay
         self._commit(draft, batch)
 
     def _decide_all(self, batch: list[_Entry]) -> _Draft:
-        draft = _Draft(state=self._case.state, events=[], traceparents={}, applied={}, refused={}, at=self._now())
+        draft = _Draft(
+            state=self._case.state,
+            events=[],
+            traceparents={},
+            applied={},
+            refused={},
+            at=self._now(),
+            alarm_delay=self._case.alarm_delay,
+        )
         self._decide_what_is_due(draft)
         for entry in batch:
             refusal = self._decide_one(entry, draft)
@@ -282,6 +292,7 @@ class CaseWorkflow:
     def _commit(self, draft: _Draft, batch: list[_Entry]) -> None:
         before = self._case.state
         self._case.state = draft.state
+        self._case.alarm_delay = draft.alarm_delay
         self._case.seen.update(draft.applied)
         for command_id in list(self._case.seen)[: max(0, len(self._case.seen) - SEEN_LIMIT)]:
             del self._case.seen[command_id]
@@ -303,10 +314,11 @@ class CaseWorkflow:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm_at = deadline
-        self._alarm = asyncio.create_task(self._sleep_until(deadline)) if deadline else None
+        delay = timedelta(seconds=self._case.alarm_delay)
+        self._alarm = asyncio.create_task(self._sleep_until(deadline + delay)) if deadline else None
 
-    async def _sleep_until(self, deadline: datetime) -> None:
-        while (left := deadline - self._now()) > timedelta():
+    async def _sleep_until(self, alarm: datetime) -> None:
+        while (left := alarm - self._now()) > timedelta():
             await workflow.sleep(left)
 
     def _now(self) -> datetime:

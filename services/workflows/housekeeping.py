@@ -1,4 +1,4 @@
-"""Housekeeping: rows that nobody asks for any more are removed, by one process at a time.
+"""Housekeeping: rows that nobody asks for any more are removed, and other chores done, by one process at a time.
 
 What a chore removes must be past every use, for it may happen at any moment or, with no worker running, much later.
 """
@@ -33,12 +33,13 @@ class Chore:
     """Something to be done again and again.
 
     Args:
-        name: of what is removed, for the log.
-        remove: removes it and returns how many; it has its own transactions, and may be cut off between them.
+        name: of what it sees to, for the log.
+        do: removes it, or sees to it, and returns how many; it has its own transactions, and may be cut off between
+            them.
     """
 
     name: str
-    remove: Callable[[Database], Awaitable[int]]
+    do: Callable[[Database], Awaitable[int]]
 
 
 async def old_idempotency_keys(database: Database, kept: timedelta = IDEMPOTENCY_KEYS_KEPT) -> int:
@@ -74,8 +75,8 @@ async def remove_rows(database: Database, table: type[Base], condition: ColumnEl
 
 
 CHORES: Sequence[Chore] = (
-    Chore(name="idempotency keys", remove=old_idempotency_keys),
-    Chore(name="login sessions", remove=ended_sessions),
+    Chore(name="idempotency keys", do=old_idempotency_keys),
+    Chore(name="login sessions", do=ended_sessions),
 )
 
 
@@ -106,9 +107,9 @@ async def one_round(database: Database, chores: Sequence[Chore] = CHORES) -> boo
             return False
         for chore in chores:
             try:
-                removed = await chore.remove(database)
+                done = await chore.do(database)
             except Exception:
                 _log.exception("a chore failed; the next round tries again", chore=chore.name)
             else:
-                _log.info("housekeeping", chore=chore.name, removed=removed)
+                _log.info("housekeeping", chore=chore.name, done=done)
     return True

@@ -25,8 +25,8 @@ _log = get_logger(__name__)
 def chores_with_files(store: ObjectStore) -> Sequence[Chore]:
     """What is to be done about the files of that store."""
     return (
-        Chore(name="unattached files", remove=partial(unattached_files, store=store)),
-        Chore(name="contents of removed files", remove=partial(removed_files, store=store)),
+        Chore(name="unattached files", do=partial(unattached_files, store=store)),
+        Chore(name="contents of removed files", do=partial(removed_files, store=store)),
     )
 
 

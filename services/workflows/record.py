@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -18,6 +20,7 @@ from temporalio.exceptions import ApplicationError
 
 from services.workflows.attachments import FilesRefusedError, find_files, keep_files
 from services.workflows.rows import Happened, write_change, write_new
+from services.workflows.stagger import seconds_to_wait
 from shared.contracts.events import STATES
 from shared.contracts.workflow import RECORD, UNRECORDABLE, Ahead, Applied, RecordAnswer, RecordRequest, WindowEnd
 from shared.db.cases import POLICIES
@@ -35,6 +38,7 @@ from shared.telemetry import current_traceparent, span
 _DATA_EXCEPTION = "22"
 """Class of the SQLSTATEs that say that a value can't be stored."""
 _STATE = select(Case.state).where(Case.id == bindparam("case_id"))
+_STATES_REMEMBERED = 2_000
 
 
 class _RecordIsAheadError(Exception):
@@ -47,11 +51,15 @@ class Recorder:
     Args:
         database: where to.
         committed: called after each commit, to wake the relay.
+        ends_per_second: of windows that end in the same minute, how many are seen to in a second.
     """
 
-    def __init__(self, database: Database, committed: Callable[[], None]) -> None:
+    def __init__(self, database: Database, committed: Callable[[], None], *, ends_per_second: float = math.inf) -> None:
         self._database = database
         self._committed = committed
+        self._ends_per_second = ends_per_second
+        self._lately = OrderedDict[uuid.UUID, CaseState]()
+        """How cases were when recorded here last. Whether one still is so, the statement that writes finds out."""
 
     @activity.defn(name=RECORD)
     async def record(self, request: RecordRequest) -> RecordAnswer:
@@ -65,12 +73,14 @@ class Recorder:
         Raises:
             ApplicationError: of type ``Unrecordable`` if trying again would not help.
         """
-        case_id = uuid.UUID(request.case_id)
+        case_id, before = uuid.UUID(request.case_id), request.events[0].seq - 1
+        known = self._lately.pop(case_id, None)
         one = all(map(_is_one_statement, request.events))
         try:
             with _spans(request.traceparents) as traces:
                 async with self._database.statement() if one else self._database.transaction() as connection:
-                    answer = await _record(connection, case_id, request, traces)
+                    state = known if known and known.seq == before else await _state(connection, case_id)
+                    answer, after = await self._write(connection, request, state, traces)
         except (_RecordIsAheadError, IntegrityError):
             async with self._database.transaction() as connection:
                 return RecordAnswer(ahead=await _ahead(connection, case_id, request.events))
@@ -81,7 +91,33 @@ class Recorder:
                 raise
             raise ApplicationError(repr(error), type=UNRECORDABLE, non_retryable=True) from error
         self._committed()
+        self._lately[case_id] = after
+        if len(self._lately) > _STATES_REMEMBERED:
+            self._lately.popitem(last=False)
         return answer
+
+    async def _write(
+        self, connection: AsyncConnection, request: RecordRequest, state: CaseState | None, traces: dict[str, str]
+    ) -> tuple[RecordAnswer, CaseState]:
+        """Write what follows on that state; returns the state after it too."""
+        case_id = uuid.UUID(request.case_id)
+        if (state.seq if state else 0) != request.events[0].seq - 1:
+            raise _RecordIsAheadError
+        files = await find_files(connection, case_id, request.desk, request.events)
+        events = [await _with_window_end(connection, request.desk, event) for event in request.events]
+        ends = [await self._window_end(connection, event.seq, end) for event in events if (end := _window_end(event))]
+        happened = Happened(events=events, snapshots=_snapshots(state, events), traces=traces, files=files.told)
+        if state is None:
+            await write_new(connection, case_id, request, happened)
+        elif not await write_change(connection, case_id, happened):
+            raise _RecordIsAheadError
+        await keep_files(connection, case_id, files)
+        await _link_followed_case(connection, request, events[0])
+        return RecordAnswer(window_ends=ends), happened.snapshots[-1]
+
+    async def _window_end(self, connection: AsyncConnection, seq: int, end: datetime) -> WindowEnd:
+        delay = await seconds_to_wait(connection, end, self._ends_per_second)
+        return WindowEnd(seq=seq, ends_at=end.isoformat(), alarm_delay=delay)
 
 
 def lies_in_what_is_recorded(error: Exception) -> bool:
@@ -109,24 +145,9 @@ def _spans(parents: dict[str, str]) -> Iterator[dict[str, str]]:
         yield traces
 
 
-async def _record(
-    connection: AsyncConnection, case_id: uuid.UUID, request: RecordRequest, traces: dict[str, str]
-) -> RecordAnswer:
+async def _state(connection: AsyncConnection, case_id: uuid.UUID) -> CaseState | None:
     stored = await connection.scalar(_STATE, {"case_id": case_id})
-    state = STATES.validate_python(stored) if stored is not None else None
-    if (state.seq if state else 0) != request.events[0].seq - 1:
-        raise _RecordIsAheadError
-    files = await find_files(connection, case_id, request.desk, request.events)
-    events = [await _with_window_end(connection, request.desk, event) for event in request.events]
-    happened = Happened(events=events, snapshots=_snapshots(state, events), traces=traces, files=files.told)
-    if state is None:
-        await write_new(connection, case_id, request, happened)
-    elif not await write_change(connection, case_id, happened):
-        raise _RecordIsAheadError
-    await keep_files(connection, case_id, files)
-    await _link_followed_case(connection, request, events[0])
-    ends = [(event.seq, _window_end(event)) for event in events]
-    return RecordAnswer(window_ends=[WindowEnd(seq=seq, ends_at=end.isoformat()) for seq, end in ends if end])
+    return STATES.validate_python(stored) if stored is not None else None
 
 
 def _is_one_statement(event: e.Event) -> bool:
@@ -143,7 +164,7 @@ def _snapshots(state: CaseState | None, events: Sequence[e.Event]) -> list[CaseS
 
 
 async def _ahead(connection: AsyncConnection, case_id: uuid.UUID, events: Sequence[e.Event]) -> Ahead:
-    stored = await connection.scalar(select(Case.state).where(Case.id == case_id))
+    state = await _state(connection, case_id)
     applied = await connection.execute(
         select(CaseEvent.command_id, CaseEvent.seq, CaseEvent.at).where(
             CaseEvent.case_id == case_id,
@@ -151,7 +172,6 @@ async def _ahead(connection: AsyncConnection, case_id: uuid.UUID, events: Sequen
             CaseEvent.part == 0,
         )
     )
-    state = STATES.validate_python(stored) if stored is not None else None
     ahead = Ahead(state=state, applied={row.command_id: Applied(seq=row.seq, at=row.at) for row in applied})
     if not ahead.applied and (state.seq if state else 0) == events[0].seq - 1:
         raise ApplicationError("the record refuses these events", type=UNRECORDABLE, non_retryable=True)

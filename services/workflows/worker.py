@@ -13,6 +13,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from services.workflows.case_workflow import CaseWorkflow
 from services.workflows.housekeeping import CHORES, keep_house
 from services.workflows.old_files import chores_with_files
+from services.workflows.overdue_cases import chore_with_workflows
 from services.workflows.record import Recorder
 from services.workflows.relay import Relay, Waker
 from shared.contracts.workflow import TASK_QUEUE
@@ -86,13 +87,13 @@ async def _connected(settings: Settings, stopped: asyncio.Event) -> Client | Non
 
 async def _work(settings: Settings, client: Client, database: Database, stopped: asyncio.Event) -> None:
     waker = Waker(settings.database_url)
-    recorder = Recorder(database, committed=waker)
+    recorder = Recorder(database, committed=waker, ends_per_second=settings.window_ends_per_second)
     async with (
         serve_health(settings.metrics_port, _always_ready, host=settings.metrics_host),
         make_worker(client, recorder),
         asyncio.TaskGroup() as tasks,
     ):
-        chores = (*CHORES, *chores_with_files(open_store(settings)))
+        chores = (*CHORES, *chores_with_files(open_store(settings)), chore_with_workflows(client))
         side_work = (waker.run(), _relay(settings), keep_house(database, chores))
         side_tasks = [tasks.create_task(each) for each in side_work]
         spare_the_collector()

@@ -74,6 +74,8 @@ class CaseRun:
         seen: commands applied lately, by command id, oldest first.
         clock_offset: seconds by which the case's clock is ahead of the one the workflow started with, or below 0
             behind it; development only.
+        alarm_delay: seconds that the case waits after the end of its window before it acts on that, for many others end
+            with it.
     """
 
     case_id: str
@@ -84,6 +86,7 @@ class CaseRun:
     state: CaseState | None = None
     seen: dict[str, Applied] = field(default_factory=dict)
     clock_offset: float = 0.0
+    alarm_delay: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -138,10 +141,11 @@ class RecordRequest:
 
 @dataclass(kw_only=True)
 class WindowEnd:
-    """The end of the window that event ``seq`` started, as an RFC 3339 time in UTC."""
+    """The end of the window that event ``seq`` started, as an RFC 3339 time in UTC; and ``CaseRun.alarm_delay``."""
 
     seq: int
     ends_at: str
+    alarm_delay: float = 0.0
 
 
 @dataclass(kw_only=True)

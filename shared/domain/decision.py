@@ -5,9 +5,11 @@ No clock, no input or output: the time comes in as an argument.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import product
 
 from shared.domain import commands as c
 from shared.domain import events as e
@@ -15,12 +17,19 @@ from shared.domain.case import SYSTEM, ActorKind, CaseState, Status, WindowKind
 from shared.domain.checks import malformed
 from shared.domain.consequences import Facts, says_something
 from shared.domain.evolution import replay
-from shared.domain.lifecycle import LIFECYCLE, SEALED, A, Action, Phase, Row
+from shared.domain.lifecycle import LIFECYCLE, A, Action, Phase, Row
 from shared.domain.limits import CC_MAX_ADDRESSES
 from shared.domain.policy import OnceSealed, Policy, Reopen
 from shared.domain.refusals import Refusal, RefusalCode
 
-_ROWS = {action: tuple(row for row in LIFECYCLE if row.action is action) for action in Action}
+_ROWS = {
+    (who, phase): {
+        action: rows
+        for action in Action
+        if (rows := tuple(row for row in LIFECYCLE if row.action is action and row.fits(who, phase)))
+    }
+    for who, phase in product(ActorKind, Phase)
+}
 
 
 def phase_of(state: CaseState) -> Phase:
@@ -38,16 +47,15 @@ def action_of(command: c.Command) -> Action:
     return Action(command.name.replace("_", "-"))
 
 
-def _row_for(action: Action, who: ActorKind, state: CaseState, policy: Policy, now: datetime) -> Row | Refusal:
-    offered = [row for row in _ROWS[action] if row.desk(policy)]
-    mine = [row for row in offered if who in row.who]
-    phase = phase_of(state)
-    if not mine and phase is not SEALED:
+def _row_of(rows: Iterable[Row], policy: Policy) -> Row | None:
+    return next((row for row in rows if row.desk(policy)), None)
+
+
+def _refuse(action: Action, who: ActorKind, state: CaseState, policy: Policy) -> Refusal:
+    offered = [row for row in LIFECYCLE if row.action is action and row.desk(policy)]
+    if not state.sealed and not any(who in row.who for row in offered):
         return _refuse_unoffered(action, who, bool(offered))
-    fitting = next((row for row in mine if phase in row.phases), None)
-    if fitting is None:
-        return _refuse_phase(action, state, policy)
-    return fitting.unless(state, now) or fitting
+    return _refuse_phase(action, state, policy)
 
 
 def _refuse_unoffered(action: Action, who: ActorKind, offered_to_others: bool) -> Refusal:
@@ -133,8 +141,8 @@ def allowed_actions(state: CaseState, policy: Policy, who: ActorKind, now: datet
         now: aware, by the case's own clock.
     """
     state = elapsed(state, policy, now)
-    rows = ((action, _row_for(action, who, state, policy, now)) for action in Action)
-    return tuple(AllowedAction(action, row.needs) for action, row in rows if isinstance(row, Row))
+    rows = (_row_of(rows, policy) for rows in _ROWS[who, phase_of(state)].values())
+    return tuple(AllowedAction(row.action, row.needs) for row in rows if row and not row.unless(state, now))
 
 
 def decide(state: CaseState | None, policy: Policy, command: c.Command, now: datetime) -> tuple[e.Event, ...] | Refusal:
@@ -187,10 +195,12 @@ def _facts(state: CaseState | None, policy: Policy, command: c.Command, now: dat
                 received=command.received,
             ),
         )
-    row = _row_for(action_of(command), command.actor.kind, state, policy, now)
-    if isinstance(row, Refusal):
-        return row
-    return _missing(row, command) or _beyond(state, command) or tuple(row.then(state, policy, command))
+    action, who = action_of(command), command.actor.kind
+    row = _row_of(_ROWS[who, phase_of(state)].get(action, ()), policy)
+    if row is None:
+        return _refuse(action, who, state, policy)
+    refusal = row.unless(state, now) or _missing(row, command) or _beyond(state, command)
+    return refusal or tuple(row.then(state, policy, command))
 
 
 def overdue(state: CaseState | None, now: datetime) -> c.Elapse | None:

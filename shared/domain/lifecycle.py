@@ -79,6 +79,10 @@ class Row:
     needs: tuple[str, ...] = ()
     unless: Callable[[CaseState, datetime], Refusal | None] = lambda _state, _now: None
 
+    def fits(self, who: ActorKind, phase: Phase) -> bool:
+        """Whether it is about them and such a case."""
+        return who in self.who and phase in self.phases
+
 
 def _already_escalated(state: CaseState, _now: datetime) -> Refusal | None:
     if state.escalated_at is None:

@@ -1,12 +1,24 @@
-"""Search attributes of a case's workflow: desk, status, severity, nothing personal (they are never encrypted)."""
+"""A case's workflow: how it is started, and its search attributes (desk, status, severity: never encrypted)."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
-from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 
+from shared.contracts.workflow import CASE_WORKFLOW, TASK_QUEUE, CaseRun, workflow_id
 from shared.domain.case import CaseState
+
+TASK_TIMEOUT: Final = timedelta(seconds=10)
 
 DESK = SearchAttributeKey.for_keyword("CaseboundDesk")
 STATUS = SearchAttributeKey.for_keyword("CaseboundStatus")
@@ -27,3 +39,22 @@ def changed_search_attributes(state: CaseState) -> list[SearchAttributeUpdate[An
     """What to tell Temporal when the status or the severity has changed."""
     severity = SEVERITY.value_set(state.severity) if state.severity else SEVERITY.value_unset()
     return [STATUS.value_set(state.status.value), severity]
+
+
+async def start_case(client: Client, run: CaseRun) -> None:
+    """Start a case's workflow from what is recorded; one that runs goes on as it is.
+
+    Args:
+        client: connected with our data converter.
+        run: as ``shared.db.cases.load_run`` reads it.
+    """
+    await client.start_workflow(
+        CASE_WORKFLOW,
+        run,
+        id=workflow_id(run.desk, run.number),
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        search_attributes=search_attributes(run.desk, run.state),
+        task_timeout=TASK_TIMEOUT,
+    )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -298,6 +299,18 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [again.name]
     again.close()
     directory.close()
+
+
+def test_values_are_counted_by_their_names_after_opening_again(tmp_path: Path) -> None:
+    for number, account in enumerate(("globex", "acme", "globex", "initech"), 1):
+        index = TantivyIndex(tmp_path, new=number == 1)
+        index.replace([case(id=str(number % 3), number=number, account=account, assignee=None)])
+        index.commit()
+        index.close()
+    with closing(TantivyIndex(tmp_path)) as index:
+        found = find(index, "").facets
+    assert found["account"] == {"acme": 1, "globex": 1, "initech": 1}
+    assert found["assignee"] == {"none": 3}
 
 
 def test_a_directory_in_use_is_refused_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

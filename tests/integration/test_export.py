@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from services.api.cases.exports import sending
 from services.api.cases.exports.csv_file import CsvFile, inert
+from services.api.cases.exports.rows import Rows
 from services.api.cases.exports.xlsx_file import XlsxFile
 from shared.contracts.search import NumbersPart
 from shared.contracts.subjects import SEARCH_NUMBERS, SEARCH_QUEUE
@@ -250,7 +251,7 @@ async def test_who_leaves_ends_the_work(desk: ApiDesk, monkeypatch: pytest.Monke
         return []
 
     monkeypatch.setitem(sending.FILES, "csv", Watched)
-    monkeypatch.setattr(sending, "read_rows", never)
+    monkeypatch.setattr(Rows, "read", never)
     person = desk.ada
     async with person.http.stream("GET", f"{person.base}/cases/export", headers=person.headers) as answer:
         assert await anext(answer.aiter_raw())

@@ -87,7 +87,7 @@ async def test_one_process_keeps_house_at_a_time(database: Database) -> None:
         await leave.wait()
         return 0
 
-    first = asyncio.create_task(one_round(database, [Chore(name="slow", remove=slow)]))
+    first = asyncio.create_task(one_round(database, [Chore(name="slow", do=slow)]))
     await begun.wait()
     assert not await one_round(database, [])
     leave.set()
@@ -105,7 +105,7 @@ async def test_a_chore_that_fails_leaves_the_others_alone_and_is_tried_again(dat
         async with database.transaction() as connection:
             return int((await connection.execute(select(func.no_such_function()))).scalar_one())
 
-    chores = [Chore(name="failing", remove=failing), Chore(name="keys", remove=old_idempotency_keys)]
+    chores = [Chore(name="failing", do=failing), Chore(name="keys", do=old_idempotency_keys)]
     keeping = asyncio.create_task(keep_house(database, chores, every=timedelta(milliseconds=10)))
     try:
         async with asyncio.timeout(20):

@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier import main
 from services.notifier.channels.mail import MAIL
+from services.notifier.channels.port import Due
 from services.notifier.sender import Sender
 from shared.contracts.subjects import case_event
 from shared.db.engine import Database
-from shared.db.models import Delivery, MailboxMessage
+from shared.db.models import MailboxMessage
 from shared.domain import commands as c
 from shared.domain.policy import Policy
 from shared.domain.profiles import STANDARD, TEAM_PORTAL
@@ -305,7 +306,7 @@ async def test_it_stops_when_the_mail_server_says_goodbye_at_that_very_moment(wo
 
         name = MAIL
 
-        async def deliver(self, session: AsyncSession, delivery: Delivery) -> None:
+        async def deliver(self, connection: AsyncConnection, due: Due) -> str:
             raise AssertionError("there is nothing to deliver")
 
         async def rest(self) -> None:

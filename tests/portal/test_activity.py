@@ -6,7 +6,7 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.portal.browsing import Colours, Portal, Size, Window
 from tests.portal.casts import BOTH, CONNECT, HELP_CENTRE, STANDARD, TEAM, staged, status
@@ -292,6 +292,24 @@ async def test_the_keyboard_alone_suffices(portal: Portal) -> None:
         await expect(event(window, 2)).to_be_focused()
         await window.page.keyboard.press("?")
         await expect(window.page.get_by_role("dialog")).to_contain_text("Write an internal note")
+
+
+async def test_what_was_sent_is_focused_though_the_stream_showed_it_first(portal: Portal) -> None:
+    async with staged(portal, STANDARD, "Sooner than its answer") as case:
+        window = await case.seen_by(STANDARD.agent)
+
+        async def hold(route: Route) -> None:
+            if route.request.method != "POST":
+                await route.continue_()
+                return
+            answer = await route.fetch()
+            await expect(event(window, 2)).to_contain_text("Seen at once")
+            await route.fulfill(response=answer)
+
+        await window.page.route(re.compile(r"\?after="), hold)
+        await body(window).fill("Seen at once")
+        await body(window).press("Control+Enter")
+        await expect(event(window, 2)).to_be_focused()
 
 
 async def test_without_script_one_can_read_write_and_answer(portal: Portal) -> None:

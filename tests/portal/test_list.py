@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 from typing import Any
@@ -9,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Request, expect
+from playwright.async_api import Request, Route, expect
 
 from shared.tokens import issue
 from tests.portal.browsing import Colours, Portal, Size
 from tests.portal.casts import BOTH
-from tests.portal.lists import choose, query_of, rows, subjects, word
+from tests.portal.lists import choose, query_of, rows, subjects, word, words
 
 BOB, CAROL, ADA, TOM = "bob@acme.example", "carol@acme.example", "ada@lumen.example", "tom@lumen.example"
 ARJUN, MIA = "arjun@appcentral.example", "mia@harbour.example"
@@ -44,6 +45,20 @@ async def test_the_words_stay_as_filters_change(portal: Portal) -> None:
         await choose(window, "severity", severity)
         await expect(search).to_have_value("payroll")
     assert await query_of(window.page) == {"q": ["payroll"], "severity": ["High", "Medium"]}
+
+
+async def test_the_words_stay_as_the_queues_beside_the_list_arrive(portal: Portal) -> None:
+    window = await portal.window(ADA)
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await window.page.route("**/desks/standard/queues", held.put)
+    await window.page.goto(f"{portal.base}{CASES}", wait_until="commit")
+    queues = await held.get()
+    await window.page.locator("#words").fill("payroll")
+    await expect(window.page.locator("#list")).to_have_attribute("hx-get", re.compile("q=payroll"))
+    await window.page.locator("#choice-severity summary").click()
+    await queues.continue_()
+    await expect(window.page.locator("#side-queues .count").first).to_be_visible()
+    await expect(words(window)).to_have_value("payroll")
 
 
 async def test_an_older_answer_never_overtakes_a_newer_one(portal: Portal) -> None:

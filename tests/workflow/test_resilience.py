@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.converter import DataConverter
 
+from services.workflows.overdue_cases import overdue_cases
 from shared.contracts.workflow import (
     CASE_QUERY,
     CASE_WORKFLOW,
@@ -18,6 +20,7 @@ from shared.contracts.workflow import (
     workflow_id,
 )
 from shared.db.cases import load_run
+from shared.db.models import Case
 from shared.domain import commands as c
 from shared.domain.profiles import HELP_CENTRE, TEAM_PORTAL
 from shared.temporal.codec import KeyRingCodec
@@ -90,6 +93,34 @@ async def test_a_workflow_that_is_gone_is_started_again_from_what_is_recorded(wo
     assert (await case.do(comment())).seq == 2
     assert (await case.do(c.Comment(command_id=command_id(), actor=ADA, body="Hi"))).seq == 3
     assert (await case.row()).status == "open"
+
+
+async def test_a_case_whose_workflow_is_gone_is_closed_by_silence_all_the_same(world: World) -> None:
+    late, early = [await world.open() for _ in range(2)]
+    for case in (late, early):
+        await case.do(c.Resolve(command_id=command_id(), actor=ADA, resolution_type="provided", summary="Done."))
+        await case.handle.terminate("Temporal lost its data")
+    async with world.database.write() as session:
+        ahead = update(Case).where(Case.id == late.address.case_id).values(clock_offset=timedelta(days=7))
+        await session.execute(ahead)
+    assert await overdue_cases(world.database, world.client) >= 1
+    closed = await late.becomes(lambda row: row.status == "closed")
+    assert (closed.state["closed_reason"], closed.state["closed_at"]) == ("no_answer", closed.state["updated_at"])
+    assert await late.kinds() == ["opened", "resolved", "closed"]
+    status = (await early.handle.describe()).status
+    assert status is WorkflowExecutionStatus.TERMINATED, "its window has not ended yet"
+
+
+async def test_a_workflow_that_runs_is_not_disturbed_by_looking_after_it(world: World) -> None:
+    case = await world.open()
+    await case.do(c.Resolve(command_id=command_id(), actor=ADA, resolution_type="provided", summary="Done."))
+    before = await case.handle.describe()
+    async with world.database.write() as session:
+        ahead = update(Case).where(Case.id == case.address.case_id).values(clock_offset=timedelta(days=7))
+        await session.execute(ahead)
+    assert await overdue_cases(world.database, world.client) >= 1
+    assert (await case.handle.describe()).run_id == before.run_id
+    assert (await case.do(comment())).accepted
 
 
 async def test_t11_a_reply_long_after_closing_reopens_in_a_new_run(world: World) -> None:

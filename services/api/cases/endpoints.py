@@ -33,7 +33,7 @@ CaseNumber = Annotated[str, Path(description="Number of the case, as in `12` or 
 
 async def case_answer(asking: Asking, record: CaseRecord, _outcome: Outcome, _command_id: str) -> Answer:
     """200 with the case as it is now, the caller's own change included."""
-    async with asking.context.database.read_as(asking.caller.eyes) as session:
+    async with asking.context.database.reading_as(asking.caller.eyes) as session:
         now = await find_case(session, asking.caller, record.number)
         names = await names_of(session, [now])
     return Answer(200, represent(asking.caller, now, names).model_dump(mode="json"))
@@ -84,7 +84,7 @@ async def export_cases(query: Annotated[ExportQuery, Query()], caller: CallerHer
 async def get_case(number: CaseNumber, caller: CallerHere, context: Ctx) -> JSONResponse:
     """Read a case."""
     require(caller, Access.READ)
-    async with context.database.read_as(caller.eyes) as session:
+    async with context.database.reading_as(caller.eyes) as session:
         record = await find_case(session, caller, number)
         names = await names_of(session, [record])
     return Json(represent(caller, record, names).model_dump(mode="json"))

@@ -29,7 +29,7 @@ async def list_cases(context: Context, caller: Caller, query: ListQuery, after: 
     wanted = await as_search(context, caller, query, query.after_seq)
     page = {"page": query.page, "page_size": query.page_size, "after": after or wanted.after}
     found = await ask_search(context.nats, wanted.model_copy(update=page))
-    async with context.database.read_as(caller.eyes) as session:
+    async with context.database.reading_as(caller.eyes) as session:
         if found is None:
             found = await page_from_record(session, caller, wanted, query.page, query.page_size)
         records = await find_cases(session, caller, found.numbers)

@@ -48,11 +48,11 @@ def install(app: FastAPI, settings: Settings) -> None:
 
     Args:
         app: the application.
-        settings: in development templates and files are read again when they have changed.
+        settings: who logs people in, if not the portal itself.
     """
     app.state.oidc = provider_of(settings)
-    app.state.static_files = StaticFiles(reread=settings.development)
-    app.state.templates = make_templates(app.state.static_files, reread=settings.development)
+    app.state.static_files = StaticFiles()
+    app.state.templates = make_templates(app.state.static_files)
     failures.install(app)
     app.add_middleware(PageHeaders)
     for router in ROUTERS:

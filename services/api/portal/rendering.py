@@ -19,12 +19,11 @@ HUES: Final = 8
 """Colours of avatars; ``avatar.css`` has them."""
 
 
-def make_templates(files: StaticFiles, *, reread: bool) -> Environment:
+def make_templates(files: StaticFiles) -> Environment:
     """Make the environment of all templates.
 
     Args:
         files: for their addresses.
-        reread: look whether templates have changed; for development.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -32,7 +31,7 @@ def make_templates(files: StaticFiles, *, reread: bool) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload=reread,
+        auto_reload=False,
         cache_size=-1,
     )
     environment.globals |= {

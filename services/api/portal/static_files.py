@@ -6,7 +6,6 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Final
 
 from fastapi import APIRouter, Request
@@ -21,7 +20,6 @@ SHEET: Final = "app.css"
 """All style sheets as one: tokens and base first, the others by name."""
 _FIRST: Final = ("tokens.css", "base.css")
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_LOOK_AGAIN_SECONDS: Final = 0.5
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -33,19 +31,16 @@ class _File:
 
 
 class StaticFiles:
-    """The files as they are served.
+    """The files as they are served, read once."""
 
-    Args:
-        reread: look whether they have changed each time they are asked for; for development.
-    """
-
-    def __init__(self, *, reread: bool) -> None:
-        self._reread = reread
-        self._seen: tuple[tuple[str, int], ...] = ()
-        self._looked_at = 0.0
-        self._files: dict[str, _File] = {}
-        self.version = ""
-        self._read()
+    def __init__(self) -> None:
+        paths = sorted(path for path in STATIC.rglob("*") if path.suffix in _TYPES)
+        contents = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in paths if path.suffix != ".css"}
+        sheets = sorted((path for path in paths if path.suffix == ".css"), key=_place)
+        contents[SHEET] = b"\n".join(path.read_bytes() for path in sheets)
+        digest = hashlib.sha256(b"".join(name.encode() + content for name, content in sorted(contents.items())))
+        self._files = {name: _packed(name, content) for name, content in contents.items()}
+        self.version = digest.hexdigest()[:12]
 
     @property
     def missing(self) -> list[str]:
@@ -54,8 +49,6 @@ class StaticFiles:
 
     def address(self, name: str) -> str:
         """Where a browser finds the file."""
-        if self._reread:
-            self._read()
         return f"/static/{self.version}/{name}"
 
     def answer(self, version: str, name: str, *, packed: bool) -> Response:
@@ -70,22 +63,6 @@ class StaticFiles:
         headers = {"Cache-Control": _FOR_EVER if version == self.version else "no-cache", "Vary": "Accept-Encoding"}
         headers |= {"X-Content-Type-Options": "nosniff"} | ({"Content-Encoding": "gzip"} if packed else {})
         return Response(file.packed if packed else file.content, media_type=file.type, headers=headers)
-
-    def _read(self) -> None:
-        if self.version and monotonic() < self._looked_at + _LOOK_AGAIN_SECONDS:
-            return
-        self._looked_at = monotonic()
-        paths = sorted(path for path in STATIC.rglob("*") if path.suffix in _TYPES)
-        seen = tuple((str(path), path.stat().st_mtime_ns) for path in paths)
-        if seen == self._seen:
-            return
-        contents = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in paths if path.suffix != ".css"}
-        sheets = sorted((path for path in paths if path.suffix == ".css"), key=_place)
-        contents[SHEET] = b"\n".join(path.read_bytes() for path in sheets)
-        digest = hashlib.sha256(b"".join(name.encode() + content for name, content in sorted(contents.items())))
-        self._files = {name: _packed(name, content) for name, content in contents.items()}
-        self.version = digest.hexdigest()[:12]
-        self._seen = seen
 
 
 def _place(sheet: Path) -> tuple[int, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.channels.port import PermanentFailureError
+from services.notifier.channels.port import Due, PermanentFailureError
 from services.notifier.letter import Letter, write_letter
 from services.notifier.story import NoSuchEventError, load_story
-from shared.db.models import Delivery
 from shared.settings import Settings
 
 MAIL = "mail"
@@ -18,7 +17,7 @@ MAIL = "mail"
 class Transport(Protocol):
     """Where letters go."""
 
-    async def send(self, session: AsyncSession, letter: Letter) -> None:
+    async def send(self, connection: AsyncConnection, letter: Letter) -> None:
         """Send a letter; errors as of `Channel.deliver`."""
 
     async def rest(self) -> None:
@@ -39,19 +38,19 @@ class MailChannel:
         self._settings = settings
         self._transport = transport
 
-    async def deliver(self, session: AsyncSession, delivery: Delivery) -> None:
+    async def deliver(self, connection: AsyncConnection, due: Due) -> str:
         try:
-            story = await load_story(session, delivery.case_id, delivery.seq)
+            story = await load_story(connection, due.case_id, due.seq, due.recipient)
             letter = write_letter(
                 story,
-                delivery.recipient,
+                due.recipient,
                 mail_from=self._settings.mail_from,
                 public_url=self._settings.public_url,
             )
         except (NoSuchEventError, ValueError) as error:
             raise PermanentFailureError(str(error)) from error
-        delivery.message_id = letter.message_id
-        await self._transport.send(session, letter)
+        await self._transport.send(connection, letter)
+        return letter.message_id
 
     async def rest(self) -> None:
         await self._transport.rest()

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.db.models import Delivery
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """A delivery to be made now.
+
+    Args:
+        id: of its row.
+        case_id, seq: the event that is told.
+        channel, recipient: by what, and whom.
+        attempts: how many there have been, this one included.
+        next_attempt_at: when it fell due.
+        traceparent: W3C trace context of what caused it.
+    """
+
+    id: int
+    case_id: uuid.UUID
+    seq: int
+    channel: str
+    recipient: str
+    attempts: int
+    next_attempt_at: datetime
+    traceparent: str | None
 
 
 class TemporaryFailureError(Exception):
@@ -22,12 +46,15 @@ class Channel(Protocol):
 
     name: str
 
-    async def deliver(self, session: AsyncSession, delivery: Delivery) -> None:
+    async def deliver(self, connection: AsyncConnection, due: Due) -> str:
         """Deliver once.
 
         Args:
-            session: the transaction in which the delivery is marked as sent.
-            delivery: what to deliver to whom.
+            connection: the transaction in which the delivery is marked as sent.
+            due: what to deliver to whom.
+
+        Returns:
+            The id by which the recipient knows it.
 
         Raises:
             TemporaryFailureError: trying again may help.

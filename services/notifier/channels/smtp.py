@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifier.channels.port import PermanentFailureError, TemporaryFailureError
 from services.notifier.letter import Letter
@@ -63,7 +63,7 @@ class Smtp:
         self._address = address
         self._client: aiosmtplib.SMTP | None = None
 
-    async def send(self, session: AsyncSession, letter: Letter) -> None:  # noqa: ARG002 - of the port
+    async def send(self, connection: AsyncConnection, letter: Letter) -> None:  # noqa: ARG002 - of the port
         """Send; returns once the server has taken the letter over.
 
         A 5xx about the recipient or the content is permanent. About the connection, the log-in or the sender it is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import string
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,6 +13,7 @@ from datetime import datetime
 from services.api.cases.exports.rows import Cell
 
 _FORMULA_STARTS = frozenset("=+-@")
+_PLAIN = frozenset(string.ascii_letters + string.digits)
 _LINE_STARTS = frozenset("\t\r\n")
 _UNSEEN = re.compile(r"[\s\0-\x1f\u200b-\u200f\u2060\ufeff]*")
 
@@ -41,9 +43,9 @@ class CsvFile:
 
 
 def _text(cell: Cell) -> Cell:
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ", timespec="seconds")
-    return inert(cell) if isinstance(cell, str) else cell
+    if isinstance(cell, str):
+        return inert(cell)
+    return cell.isoformat(sep=" ", timespec="seconds") if isinstance(cell, datetime) else cell
 
 
 def inert(text: str) -> str:
@@ -52,7 +54,7 @@ def inert(text: str) -> str:
     That is if it begins, after white space and characters that are not seen, with one of ``= + - @`` or a wide form of
     it, or right away with a tab or the end of a line (https://owasp.org/www-community/attacks/CSV_Injection).
     """
-    if text[:1].isascii() and text[:1].isalnum():
+    if text[:1] in _PLAIN:
         return text
     first = text[_UNSEEN.match(text).end() :][:1]  # type: ignore[union-attr]  # it matches the empty text too
     if text[:1] in _LINE_STARTS or unicodedata.normalize("NFKC", first) in _FORMULA_STARTS:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, DateTime, Integer, Row, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Integer, Select, Text, any_, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.api.callers import Caller, DeskView
 from services.api.visibility import SEEN, seen_by
@@ -21,17 +21,6 @@ Cell = str | int | datetime | None
 
 _row, _state = Case.__table__.c, Case.__table__.c.state
 _MOMENTS = {"created_at": "Created", "updated_at": "Updated", "resolved_at": "Resolved", "closed_at": "Closed"}
-_BATCH = select(
-    *(_row.number, _row.subject, _row.status, _row.product, _row.type, _row.severity, _row.impact, _row.account),
-    *(_row.reporter, _row.contact, _row.assignee, _row.created_at, _row.updated_at),
-    func.jsonb_extract_path_text(_row.policy, "labels", _row.status).label("status_label"),
-    _state["environment"].astext.label("environment"),
-    _state["internal_reference"].astext.label("internal_reference"),
-    _state["resolved_at"].astext.cast(DateTime(timezone=True)).label("resolved_at"),
-    _state["closed_at"].astext.cast(DateTime(timezone=True)).label("closed_at"),
-    _state[("resolution", "resolution_type")].astext.label("resolution_type"),
-    _state[("resolution", "summary")].astext.label("resolution_summary"),
-).where(_row.desk_id == bindparam("desk"), _row.number == any_(bindparam("numbers", type_=ARRAY(Integer))), SEEN)
 
 
 def columns(desk: DeskView) -> Mapping[str, str]:
@@ -57,24 +46,42 @@ def columns(desk: DeskView) -> Mapping[str, str]:
     }
 
 
-async def read_rows(session: Sight, caller: Caller, numbers: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Those of the cases that the caller may see now, in the order of ``numbers``."""
-    wanted = {"desk": caller.desk.id, "numbers": list(numbers)}
-    rows = {row.number: row for row in await session.execute(_BATCH, wanted | seen_by(caller.viewer))}
-    return [rows[number] for number in numbers if number in rows]
+def _local(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.timezone(bindparam("zone", type_=Text), cast(moment, DateTime(timezone=True)))
 
 
-def cells_of(desk: DeskView) -> Callable[[Row[*tuple[Any, ...]]], list[Cell]]:
-    """What makes of a row its values in the order of ``columns``; to be made once for many rows."""
-    names, zone = tuple(columns(desk)), ZoneInfo(desk.timezone)
+_pinned_label = func.jsonb_extract_path_text(_row.policy, "labels", _row.status)
+_VALUES: Mapping[str, ColumnElement[Any]] = {
+    "key": func.concat(bindparam("key", type_=Text), "-", _row.number),
+    "status_label": func.coalesce(_pinned_label, bindparam("labels", type_=JSONB)[_row.status].astext),
+    "environment": _state["environment"].astext,
+    "internal_reference": _state["internal_reference"].astext,
+    "created_at": _local(_row.created_at),
+    "updated_at": _local(_row.updated_at),
+    "resolved_at": _local(_state["resolved_at"].astext),
+    "closed_at": _local(_state["closed_at"].astext),
+    "resolution_type": _state[("resolution", "resolution_type")].astext,
+    "resolution_summary": _state[("resolution", "summary")].astext,
+}
+"""Of columns that are not what the row has under their name."""
+_WANTED = (_row.desk_id == bindparam("desk"), _row.number == any_(bindparam("numbers", type_=ARRAY(Integer))), SEEN)
 
-    def cells(row: Row[*tuple[Any, ...]]) -> list[Cell]:
-        label = row.status_label or desk.policy.label(Status(row.status))
-        values = {**row._mapping, "key": desk.case_key(row.number), "status_label": label}
-        return [_local(values[name], zone) for name in names]
 
-    return cells
+class Rows:
+    """The rows of a desk's export.
 
+    Args:
+        desk: whose columns, and whose time zone.
+    """
 
-def _local(value: Cell, zone: ZoneInfo) -> Cell:
-    return value.astimezone(zone).replace(tzinfo=None) if isinstance(value, datetime) else value
+    def __init__(self, desk: DeskView) -> None:
+        labels = {status.value: desk.policy.label(status) for status in Status}
+        self._desk = {"desk": desk.id, "key": desk.key, "zone": desk.timezone, "labels": labels}
+        values = ((_VALUES[name] if name in _VALUES else _row[name]).label(name) for name in columns(desk))
+        self._query: Select[*tuple[Any, ...]] = select(*values).where(*_WANTED)
+
+    async def read(self, session: Sight, caller: Caller, numbers: Sequence[int]) -> Sequence[Sequence[Cell]]:
+        """Those of the cases that the caller may see now, in the order of ``numbers``; in that of ``columns``, each."""
+        wanted = self._desk | {"numbers": list(numbers)} | seen_by(caller.viewer)
+        rows = {row[0]: row for row in await session.execute(self._query, wanted)}
+        return [rows[number] for number in numbers if number in rows]

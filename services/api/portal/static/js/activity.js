@@ -221,10 +221,11 @@ function openDrafts() {
   }
 }
 
-/** What was sent is put in its place. */
-function sent(form, html) {
-  const fresh = putNew(parsed(html));
+/** What was sent is put in its place, unless the stream was sooner, and focused. */
+function sent(form, html, after) {
+  const doc = parsed(html);
+  const mine = [...doc.querySelectorAll(".message")].find(({ id }) => Number(id.replace("event-", "")) > after);
+  const fresh = putNew(doc);
   if (form.dataset.composer !== "0") closeReply(form);
-  const mine = fresh.find((element) => element.matches(".conversation, .message"));
-  focus(mine?.matches(".message") ? mine : mine?.querySelector(".message") ?? fresh[0]);
+  focus((mine && document.getElementById(mine.id)) ?? fresh[0]);
 }

@@ -9,7 +9,8 @@ const PATIENCE_MS = 30_000;
 const UNKNOWN = "Nobody knows whether it has arrived. What you typed is kept here; send it again, and it is sent once all the same.";
 const composers = new WeakMap();
 
-/** Start the forms of a page, or of a part that has been put into it. `sent` is called with a form's answer. */
+/** Start the forms of a page, or of a part that has been put into it. `sent` is called with a form's
+ * answer, and the seq after which everything in it is new. */
 export function startComposers(root, number, lastSeq, sent) {
   startUploads(root);
   startRecording(root);
@@ -121,9 +122,10 @@ class Composer {
     this.form.elements.idempotency_key.value = this.key;
     const content = new URLSearchParams(new FormData(this.form, submitter));
     this.keep(); // with its key: should this page end before the answer comes, sending again is the same request
+    const after = this.lastSeq();
     let answer, text;
     try {
-      answer = await fetch(`${this.form.getAttribute("action")}?after=${this.lastSeq()}`, {
+      answer = await fetch(`${this.form.getAttribute("action")}?after=${after}`, {
         method: "POST",
         body: content,
         headers: { "HX-Request": "true", "HX-Current-URL": location.href },
@@ -136,11 +138,11 @@ class Composer {
     }
     const away = answer.headers.get("HX-Redirect");
     if (away?.startsWith("/login")) location.assign(away);
-    else if (away || answer.ok) this.arrived(answer, text, away);
+    else if (away || answer.ok) this.arrived(answer, text, away, after);
     else this.refused(answer.status, wordsOf(text));
   }
 
-  arrived(answer, text, away) {
+  arrived(answer, text, away, after) {
     this.form.querySelector("dialog[open]")?.close();
     this.empty();
     if (away) {
@@ -149,7 +151,7 @@ class Composer {
     }
     const { toast: told } = JSON.parse(answer.headers.get("HX-Trigger"));
     toast(told.text, told.tone);
-    this.sent(this.form, text);
+    this.sent(this.form, text, after);
   }
 
   refused(status, words) {

@@ -50,8 +50,10 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   }
   insist = false;
 });
-// What the list was asked for is what its form says: a search that was cleared does not stay in its field.
-document.addEventListener("htmx:afterSwap", () => {
+// What the list was asked for is what its form says: a search that was cleared does not stay in its field. Parts that
+// come by themselves, as the queues beside the list, were not asked for by the form.
+document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
+  if (target?.id !== "list" || requestConfig.triggeringEvent?.type === "live") return;
   for (const field of document.querySelectorAll("#list-filters input")) {
     if (field === document.activeElement) continue;
     if (field.type === "search") field.value = field.defaultValue;
