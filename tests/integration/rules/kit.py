@@ -20,7 +20,7 @@ from tests.waiting import until
 LONDON = ZoneInfo("Europe/London")
 """Where most desks are."""
 SECOND = timedelta(seconds=1)
-SHORTLY = timedelta(seconds=5)
+SHORTLY = timedelta(seconds=20)
 """Long enough for a request on a busy machine."""
 
 
