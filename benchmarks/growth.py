@@ -231,7 +231,7 @@ async def _by_size(growing: Growing, sizes: Sequence[int]) -> dict[str, float]:
 
 def _stored(directory: Path) -> dict[str, float]:
     """Bytes on disk by what keeps them."""
-    places = {"temporal": "temporal", "postgres": "postgres", "index": "index", "stream": "nats"}
+    places = {"temporal": "temporal", "postgres": "postgres", "index": "search", "stream": "nats"}
     return {
         name: float(sum(file.stat().st_size for file in (directory / place).rglob("*") if file.is_file()))
         for name, place in places.items()
@@ -274,6 +274,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=SIZES[-1])
     parser.add_argument("--due", type=int, default=DUE)
     options = parser.parse_args()
+    if options.most <= SIZES[0]:
+        parser.error(f"--most must be above {SIZES[0]}, with which it is compared")
     sizes = [size for size in SIZES if size < options.most] + [options.most]
     for name, value in asyncio.run(measure(sizes, options.due)).items():
         Console().print(f"{name:60} {value:14,.2f}")
