@@ -8,16 +8,16 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi.responses import JSONResponse
-from pydantic import PlainSerializer
+from pydantic import BaseModel, PlainSerializer
 
 PROBLEM_JSON = "application/problem+json"
 
 
 class Json(JSONResponse):
-    """JSON through orjson: a page of 100 cases costs a tenth of the standard encoder's time."""
+    """A model, or plain data through orjson: a page of 100 cases costs a tenth of the standard encoder's time."""
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
+        return content.model_dump_json().encode() if isinstance(content, BaseModel) else orjson.dumps(content)
 
 
 @dataclass(frozen=True, slots=True)

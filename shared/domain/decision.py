@@ -6,7 +6,6 @@ No clock, no input or output: the time comes in as an argument.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import product
@@ -123,15 +122,7 @@ def _is_blank(value: object) -> bool:
     return value is None or value == () or (isinstance(value, str) and not value.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedAction:
-    """An action that would be accepted now, and the fields it has to be given."""
-
-    name: Action
-    required: tuple[str, ...]
-
-
-def allowed_actions(state: CaseState, policy: Policy, who: ActorKind, now: datetime) -> tuple[AllowedAction, ...]:
+def allowed_actions(state: CaseState, policy: Policy, who: ActorKind, now: datetime) -> tuple[Row, ...]:
     """What somebody of that kind may do to the case now: the table read the other way.
 
     Args:
@@ -139,10 +130,13 @@ def allowed_actions(state: CaseState, policy: Policy, who: ActorKind, now: datet
         policy: the policy pinned to the case.
         who: the capacity in which they act.
         now: aware, by the case's own clock.
+
+    Returns:
+        The lines of the table by which it would be accepted: each with its action and the fields that this needs.
     """
     state = elapsed(state, policy, now)
     rows = (_row_of(rows, policy) for rows in _ROWS[who, phase_of(state)].values())
-    return tuple(AllowedAction(row.action, row.needs) for row in rows if row and not row.unless(state, now))
+    return tuple(row for row in rows if row and not row.unless(state, now))
 
 
 def decide(state: CaseState | None, policy: Policy, command: c.Command, now: datetime) -> tuple[e.Event, ...] | Refusal:

@@ -167,7 +167,7 @@ class Case:
         return self.do(request(action, by))
 
     def offered(self, by: Actor) -> set[Action]:
-        return {allowed.name for allowed in allowed_actions(self.state, self.policy, by.kind, self.now)}
+        return {row.action for row in allowed_actions(self.state, self.policy, by.kind, self.now)}
 
     def wait_until(self, now: datetime) -> None:
         """Let time pass; a window that has ended by then elapses."""

@@ -44,7 +44,7 @@ class AnyCase(RuleBasedStateMachine):
         self.case.wait_until(self.case.now + pause)
         offered = allowed_actions(self.case.state, self.case.policy, who.kind, self.case.now)
         if offered:
-            action = data.draw(st.sampled_from([allowed.name for allowed in offered]))
+            action = data.draw(st.sampled_from([row.action for row in offered]))
             assert not isinstance(self._ask(request(action, who)), Refusal)
 
     @precondition(lambda self: next_deadline(self.case.state) is not None)
@@ -127,7 +127,7 @@ class AnyCase(RuleBasedStateMachine):
     def allowed_is_what_is_accepted(self) -> None:
         state, policy, now = self.case.state, self.case.policy, self.case.now
         for kind, actor in ACTORS.items():
-            allowed = {offer.name: offer.required for offer in allowed_actions(state, policy, kind, now)}
+            allowed = {row.action: row.needs for row in allowed_actions(state, policy, kind, now)}
             for action in Action:
                 command = request(action, actor)
                 decided = decide(state, policy, command, now)

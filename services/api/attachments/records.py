@@ -51,7 +51,7 @@ async def files_of(session: Sight, caller: Caller, record: CaseRecord) -> list[d
 def removable(caller: Caller, record: CaseRecord, uploaded_by: str) -> bool:
     """Whether the caller may remove a file of the case now: by the table of rights, and by the lifecycle."""
     possible = allowed_actions(record.state, record.policy, caller.kind, record.now)
-    allowed = any(action.name is Action.REMOVE_ATTACHMENT for action in possible)
+    allowed = any(row.action is Action.REMOVE_ATTACHMENT for row in possible)
     return allowed and may(caller, Action.REMOVE_ATTACHMENT, record.state, uploaded_by)
 
 

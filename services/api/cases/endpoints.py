@@ -49,10 +49,7 @@ async def post_case(form: NewCase, asking: AskingHere, ago: AgoHere) -> JSONResp
 async def get_cases(query: Annotated[ListQuery, Query()], caller: CallerHere, context: Ctx) -> JSONResponse:
     """List the cases that one may see, the last updated first."""
     require(caller, Access.LIST)
-    page = (await list_cases(context, caller, query)).model_dump(mode="json")
-    if page["stale"] is None:
-        del page["stale"]
-    return Json(page)
+    return Json(await list_cases(context, caller, query))
 
 
 @router.get(
@@ -87,7 +84,7 @@ async def get_case(number: CaseNumber, caller: CallerHere, context: Ctx) -> JSON
     async with context.database.reading_as(caller.eyes) as session:
         record = await find_case(session, caller, number)
         names = await names_of(session, [record])
-    return Json(represent(caller, record, names).model_dump(mode="json"))
+    return Json(represent(caller, record, names))
 
 
 @router.patch("/cases/{number}", response_model=CaseOut, responses=documented(401, 403, 404, 409, 413, 422, 503))

@@ -9,7 +9,7 @@ from services.api.callers import Caller
 from services.api.cases.records import CaseRecord, Names
 from services.api.cases.schemas import ActionOut, CaseOut, ResolutionOut, SurveyOut
 from shared.domain.case import Status, WindowKind
-from shared.domain.decision import AllowedAction, allowed_actions
+from shared.domain.decision import allowed_actions
 from shared.domain.lifecycle import Action
 from shared.domain.policy import Urgency
 
@@ -20,15 +20,15 @@ _NEEDED_BY_FORM = {Action.ASSIGN: ("assignee",), Action.FOLLOW_UP: ("description
 def actions_for(caller: Caller, record: CaseRecord) -> list[ActionOut]:
     """What the caller may do now: what the lifecycle would accept and the table of rights allows."""
     return [
-        _action_out(action)
-        for action in allowed_actions(record.state, record.policy, caller.kind, record.now)
-        if may(caller, action.name, record.state)
+        _action_out(row.action, row.needs)
+        for row in allowed_actions(record.state, record.policy, caller.kind, record.now)
+        if may(caller, row.action, record.state)
     ]
 
 
 @cache
-def _action_out(action: AllowedAction) -> ActionOut:
-    return ActionOut(name=action.name.value, required=[*action.required, *_NEEDED_BY_FORM.get(action.name, ())])
+def _action_out(action: Action, needs: tuple[str, ...]) -> ActionOut:
+    return ActionOut(name=action.value, required=[*needs, *_NEEDED_BY_FORM.get(action, ())])
 
 
 def represent(caller: Caller, record: CaseRecord, names: Names) -> CaseOut:

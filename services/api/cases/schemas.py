@@ -217,5 +217,6 @@ class CaseList(BaseModel):
     facets: dict[str, dict[str, int]] = Field(description="How many of all matches have which value.")
     stale: bool | None = Field(
         default=None,
+        exclude_if=lambda stale: stale is None,
         description="Given, and true, where the search service was away or behind: the latest may be missing.",
     )

@@ -27,7 +27,7 @@ async def get_dead_letters(caller: CallerHere, context: Ctx) -> JSONResponse:
     """List what a service gave up on, for cases of the desk, newest first. For leads and admins."""
     require(caller, Access.DEAD_LETTERS)
     found = DeadLetterList(items=await dead_letters_of(context, caller))
-    return Json(found.model_dump(mode="json"))
+    return Json(found)
 
 
 @router.post("/{letter}/replay", response_model=ReplayedOut, responses=documented(401, 403, 404, 422, 503))

@@ -29,4 +29,4 @@ async def get_overview(caller: CallerHere, context: Ctx, days: DaysAsked = 30) -
     """
     require(caller, Access.OVERVIEW)
     found = await overview(context.database, caller, days)
-    return Json(found.model_dump(mode="json"))
+    return Json(found)

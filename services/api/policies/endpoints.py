@@ -104,4 +104,4 @@ async def get_policy(caller: CallerHere, context: Ctx) -> JSONResponse:
         accounts=[AccountOut.model_validate(account, from_attributes=True) for account in accounts.values()],
         limits=LIMITS,
     )
-    return Json(policy.model_dump(mode="json"))
+    return Json(policy)

@@ -49,7 +49,7 @@ async def keep_reply(asking: Asking, form: NewReply) -> Answer:
 async def get_replies(caller: CallerHere, context: Ctx) -> JSONResponse:
     """List the canned replies that one can use: the desk's and one's own. Staff only."""
     require(caller, Access.REPLIES)
-    return Json((await canned_replies(context.database, caller)).model_dump(mode="json"))
+    return Json(await canned_replies(context.database, caller))
 
 
 @router.post("", status_code=201, response_model=ReplyOut, responses=documented(401, 403, 404, 409, 413, 422, 503))
@@ -63,7 +63,7 @@ async def patch_reply(reply_id: uuid.UUID, form: ReplyChanges, caller: CallerHer
     """Change a canned reply; what is left out stays."""
     require(caller, Access.REPLIES)
     changed = await change_reply(context.database, caller, reply_id, form)
-    return Json(changed.model_dump(mode="json"))
+    return Json(changed)
 
 
 @router.delete("/{reply_id}", status_code=204, responses=documented(401, 403, 404, 422, 503))

@@ -29,7 +29,7 @@ async def get_people(caller: CallerHere, context: Ctx) -> JSONResponse:
     require(caller, Access.SETUP)
     async with context.database.read_as(caller.eyes) as session:
         people = await people_of(session, caller.desk)
-    return Json(people.model_dump(mode="json"))
+    return Json(people)
 
 
 @router.get(

@@ -37,7 +37,7 @@ async def get_webhooks(caller: CallerHere, context: Ctx) -> JSONResponse:
     require(caller, Access.WEBHOOKS)
     async with context.database.read_as(caller.eyes) as session:
         found = WebhookList(items=await webhooks_of(session, caller))
-    return Json(found.model_dump(mode="json"))
+    return Json(found)
 
 
 @router.get("/{webhook}/deliveries", response_model=DeliveryList, responses=documented(401, 403, 404, 422, 503))
@@ -56,7 +56,7 @@ async def get_deliveries(
         await must_exist(session, caller, webhook)
         items = await deliveries_of(session, webhook, before=before, limit=limit, status=status)
     page = DeliveryList(items=items, before=items[-1].id if len(items) == limit else None)
-    return Json(page.model_dump(mode="json"))
+    return Json(page)
 
 
 @router.post(
