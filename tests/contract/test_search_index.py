@@ -19,6 +19,7 @@ from services.search import tantivy_index
 from services.search.index import CaseDocument, IndexBrokenError, QueryError
 from services.search.index_directory import IndexDirectory, IndexDirectoryInUseError
 from services.search.tantivy_index import TantivyIndex
+from services.search.tantivy_schema import analyzer, words_of
 from shared.contracts.search import Filters, SearchAnswer, SearchQuery, Viewer
 from tests.contract import search_oracle as oracle
 
@@ -236,6 +237,11 @@ def test_whatever_is_typed_is_only_words(index: TantivyIndex, q: str) -> None:
     for sort in ("-updated_at", "relevance"):
         answer = find(index, q, sort=sort)
         assert 0 <= len(answer.numbers) <= answer.total
+
+
+@given(text=st.text(st.characters(codec="ascii"), max_size=60))
+def test_words_in_ascii_are_those_of_the_analyzer(text: str) -> None:
+    assert words_of(text) == analyzer().analyze(text)
 
 
 def test_punctuation_alone_restricts_nothing_and_an_endless_word_finds_nothing(index: TantivyIndex) -> None:
