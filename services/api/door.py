@@ -17,18 +17,14 @@ from typing import Any
 import orjson
 from temporalio.client import (
     Client,
-    WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from shared.contracts.workflow import (
-    CASE_WORKFLOW,
     EXECUTE,
-    TASK_QUEUE,
     CaseRun,
     ExecuteAnswer,
     ExecuteRequest,
@@ -41,7 +37,7 @@ from shared.db.engine import Database
 from shared.domain.commands import Command, Open
 from shared.telemetry import SpanKind, current_traceparent, get_logger, span
 from shared.telemetry.metrics import door_queue_depth
-from shared.temporal.cases import TASK_TIMEOUT, search_attributes
+from shared.temporal.cases import case_start
 
 COMMANDS_PER_UPDATE = 100
 BYTES_PER_UPDATE = 400_000
@@ -205,7 +201,7 @@ class Door:
 
     async def _update(self, key: str, queue: _Queue, request: ExecuteRequest) -> ExecuteAnswer:
         if queue.opening is not None and any(wire["name"] == "open" for wire in request.commands):
-            return await self._start_with(key, queue.opening, request)
+            return await self._start_with(queue.opening, request)
         try:
             handle = self._client.get_workflow_handle(key)
             answer: ExecuteAnswer = await handle.execute_update(EXECUTE, request, result_type=ExecuteAnswer)
@@ -214,7 +210,7 @@ class Door:
                 raise
         else:
             return answer
-        return await self._start_with(key, await self._recorded(queue.address), request)
+        return await self._start_with(await self._recorded(queue.address), request)
 
     async def _recorded(self, address: CaseAddress) -> CaseRun:
         """What a case's workflow goes on from when none runs: it had completed, or Temporal lost it."""
@@ -224,19 +220,9 @@ class Door:
             raise NoSuchCase
         return run
 
-    async def _start_with(self, key: str, run: CaseRun, request: ExecuteRequest) -> ExecuteAnswer:
-        start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            CASE_WORKFLOW,
-            run,
-            id=key,
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            search_attributes=search_attributes(run.desk, run.state),
-            task_timeout=TASK_TIMEOUT,
-        )
+    async def _start_with(self, run: CaseRun, request: ExecuteRequest) -> ExecuteAnswer:
         answer: ExecuteAnswer = await self._client.execute_update_with_start_workflow(
-            EXECUTE, request, start_workflow_operation=start, result_type=ExecuteAnswer
+            EXECUTE, request, start_workflow_operation=case_start(run), result_type=ExecuteAnswer
         )
         return answer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from temporalio.client import Client
+from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -48,13 +48,20 @@ async def start_case(client: Client, run: CaseRun) -> None:
         client: connected with our data converter.
         run: as ``shared.db.cases.load_run`` reads it.
     """
-    await client.start_workflow(
-        CASE_WORKFLOW,
-        run,
-        id=workflow_id(run.desk, run.number),
-        task_queue=TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        search_attributes=search_attributes(run.desk, run.state),
-        task_timeout=TASK_TIMEOUT,
-    )
+    await client.start_workflow(CASE_WORKFLOW, run, **_options(run))
+
+
+def case_start(run: CaseRun) -> WithStartWorkflowOperation[Any, Any]:
+    """The same, to be sent along with an update. It can be sent once."""
+    return WithStartWorkflowOperation(CASE_WORKFLOW, run, **_options(run))
+
+
+def _options(run: CaseRun) -> dict[str, Any]:
+    return {
+        "id": workflow_id(run.desk, run.number),
+        "task_queue": TASK_QUEUE,
+        "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+        "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        "search_attributes": search_attributes(run.desk, run.state),
+        "task_timeout": TASK_TIMEOUT,
+    }
