@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import psutil
 from temporalio.client import Client
@@ -33,6 +34,12 @@ from tests.facts import told
 from tests.stack import PARTS, RunningStack, free_port, stack_directory, start_stack
 
 CALLERS, CASES, ROUNDS, PER_ROUND, ALONE, OPENINGS = 16, 40, 5, 320, 60, 160
+
+GOALS: Final = {
+    "comments/s, 16 callers, ratio": (">=", 0.75),
+    "openings/s, 16 callers, ratio": (">=", 0.75),
+    "comment p50 ms, 1 caller, ratio": ("<=", 1.5),
+}
 
 Command = Callable[[int, int], Awaitable[None]]
 """Carry out a command as a caller: its number, and the caller's."""

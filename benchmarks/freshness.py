@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
 import orjson
@@ -35,6 +36,13 @@ SEARCHED = 5
 KEPT_UP, EASIER = 0.95, 0.75
 """Of what was asked for, when the machine keeps up; of what it managed, for the next try when it does not."""
 PATIENCE_SECONDS = 60.0
+
+GOALS: Final = {
+    "freshness: comments/s, measured at": (">=", KEPT_UP * RATE),
+    "freshness: found by search, p99 ms": ("<=", 1000),
+    "freshness: seen on the live stream, p99 ms": ("<=", 300),
+    "freshness: mail handed over, p99 ms": ("<=", 2000),
+}
 
 Event = tuple[int, int]
 """Number of the case, and of the event in it."""

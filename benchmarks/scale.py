@@ -127,7 +127,7 @@ class Simulation:
 
 def measured_costs() -> dict[str, float]:
     """Milliseconds of processor time that a comment costs each part, from the latest ``make bench``."""
-    figures: dict[str, float] = json.loads(RESULTS.read_text())["figures"]
+    figures: dict[str, float] = json.loads(RESULTS.read_text())["figures"]["commands"]
     prefix = "CPU ms a comment, ours, "
     costs = {name.removeprefix(prefix): value for name, value in figures.items() if name.startswith(prefix)}
     return {name: cost for name, cost in costs.items() if name not in {"all", "caller"}}

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=comparison.CASES)
     parser.add_argument("--environment", type=Path, default=comparison.ENVIRONMENT, help="where the peer is installed")
     options = parser.parse_args()
-    show(asyncio.run(comparison.measure(options.cases, options.environment)))
+    show({"peer": asyncio.run(comparison.measure(options.cases, options.environment))})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import asyncio
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from benchmarks.pairs import pairs_as_figures
 from benchmarks.peer.django_helpdesk import ROOT, Filled, Helpdesk, filled, helpdesk
@@ -38,6 +39,14 @@ AT_ONCE = 2
 COMMANDS = {"creates/s": "create", "comments/s": "comment"}
 READS = {"filtered lists/s": "listed", "searches/s": "search", "pages of a case/s": "page"}
 BOUND = f"an unanswered request counts as {PATIENCE_SECONDS:.0f} s"
+
+GOALS: Final = {
+    "peer: creates/s, ratio": (">=", 1.5),
+    "peer: comments/s, ratio": (">=", 1.5),
+    "peer: filtered lists/s, ratio": (">=", 20),
+    "peer: searches/s, ratio": (">=", 20),
+    "peer: cases/s, ratio to its API": (">=", 20),
+}
 
 
 async def measure(cases: int = CASES, environment: Path = ENVIRONMENT) -> dict[str, float]:
