@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Text, Uuid, and_, any_, bindparam, case, func, literal, select
+from sqlalchemy import ARRAY, Row, Text, Uuid, and_, any_, bindparam, case, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -107,18 +107,22 @@ async def read_cases(database: Database, ids: Collection[UUID]) -> list[CaseDocu
 
 
 async def case_ids(database: Database, *, desk: str | None, batch: int) -> AsyncIterator[list[UUID]]:
-    """The ids of all cases, or of one desk's, in order, a batch at a time."""
-    last = UUID(int=0)
+    """The ids of all cases, or of one desk's, a batch at a time.
+
+    They come desk by desk and in the order of their numbers, as they lie in Postgres: in that of their ids, which are
+    random, almost every case and every event would be another page to fetch from the disk.
+    """
+    place, last = (Case.desk_id, Case.number), (0, 0)
     while True:
-        query = select(Case.id).where(Case.id > last).order_by(Case.id).limit(batch)
+        query = select(Case.id, *place).where(tuple_(*place) > tuple_(*last)).order_by(*place).limit(batch)
         if desk is not None:
             query = query.join(Desk, Desk.id == Case.desk_id).where(Desk.slug == desk)
-        async with database.read() as session:
-            ids = list(await session.scalars(query))
-        if not ids:
+        async with database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        if not rows:
             return
-        yield ids
-        last = ids[-1]
+        yield [row.id for row in rows]
+        last = (rows[-1].desk_id, rows[-1].number)
 
 
 async def count_cases(database: Database, desk: str | None) -> int:
