@@ -124,6 +124,24 @@ async def test_by_keyboard_alone(portal: Portal) -> None:
         await expect(fact(page, "Assignee")).to_contain_text("Grace Lindqvist")
 
 
+async def test_a_key_acts_the_moment_a_dialog_is_left(portal: Portal) -> None:
+    """The browser keeps the focus in what was hidden until it draws again."""
+    async with staged(portal, STANDARD, "Keys in a hurry") as case:
+        page = (await case.seen_by(STANDARD.agent)).page
+        await page.keyboard.press("e")
+        comment = page.get_by_role("dialog").get_by_label("Comment")
+        await expect(comment).to_be_focused()
+        await page.keyboard.type("It burns.")
+        await page.evaluate(
+            """() => {
+                document.querySelector("dialog[open]").close();
+                const pressed = new KeyboardEvent("keydown", { key: "e", bubbles: true, cancelable: true });
+                document.activeElement.dispatchEvent(pressed);
+            }"""
+        )
+        await expect(comment).to_have_value("It burns.")
+
+
 async def test_without_script(portal: Portal) -> None:
     async with staged(portal, STANDARD, "No script") as case:
         page = (await case.seen_by(STANDARD.agent, "details", script=False)).page

@@ -33,10 +33,11 @@ export function shortcuts() {
   return [...registered.values(), ...named];
 }
 
-/** Whether what is typed belongs into a field. */
+/** Whether what is typed belongs into a field. One that was just hidden keeps the focus until the next frame. */
 export function isTyping(target) {
   return (
     target instanceof HTMLElement &&
+    target.checkVisibility() &&
     (target.isContentEditable || target.matches("textarea, select, input:not([type=checkbox], [type=radio], [type=button], [type=submit])"))
   );
 }
