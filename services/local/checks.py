@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from services.local.errors import UnreachableError
+from services.local.errors import NotReadyError, UnreachableError
 from shared.contracts.subjects import SEARCH_QUERY
 from shared.db.roles import Role
 
@@ -173,9 +173,12 @@ async def http_ready(url: str) -> None:
         url: of the service, as ``http://host:port``.
 
     Raises:
-        UnreachableError: no answer, or one other than 200; the message holds what it said.
+        NotReadyError: it answers that it is not ready yet, and why.
+        UnreachableError: no answer, or any other; the message holds what it said.
     """
     status, text = await asyncio.to_thread(_get, url, "/readyz")
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        raise NotReadyError(text[:300].strip())
     if status != http.HTTPStatus.OK:
         raise UnreachableError(f"/readyz answered {status}: {text[:300]}")
 

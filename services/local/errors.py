@@ -9,3 +9,7 @@ class StackError(Exception):
 
 class UnreachableError(Exception):
     """A server or service does not answer, or not yet; the message says in what way."""
+
+
+class NotReadyError(UnreachableError):
+    """A service runs and says that it is not ready yet; the message says why."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from services.local.checks import http_ready
 from services.local.data_dir import DataDir
+from services.local.errors import NotReadyError
 from services.local.part import Part
 from services.local.ports import LOOPBACK
 
 SERVICES = ("api", "worker", "search", "notifier")
 NICENESS = {"search": 5, "notifier": 5}
 """On one machine commands go first: nobody waits for a mail as for the answer to what they have just sent."""
+INDEX_PATIENCE = 20.0
+"""Seconds for which everything waits for the index. On a large desk it takes minutes to build; until then lists come
+from the record."""
 
 
 class Service(Part):
@@ -32,6 +37,10 @@ class Service(Part):
         self._data_dir = data_dir
         self._port = port
         self._settings = settings
+        self._patience_ends = 0.0
+
+    def prepare(self) -> None:
+        self._patience_ends = time.monotonic() + INDEX_PATIENCE
 
     @property
     def niceness(self) -> int:
@@ -55,8 +64,14 @@ class Service(Part):
         return {**self._settings, port: str(self._port)}
 
     async def probe(self) -> str:
-        await http_ready(self.url)
+        unready = ""
         try:
-            return version("casebound")
+            await http_ready(self.url)
+        except NotReadyError as error:
+            if self.name != "search" or time.monotonic() < self._patience_ends:
+                raise
+            unready = f" ({error})"
+        try:
+            return version("casebound") + unready
         except PackageNotFoundError:  # a checkout on the path, not installed
-            return ""
+            return unready

@@ -38,8 +38,10 @@ LOOK_EVERY = 1.0
 RETRY_AFTER = 0.5
 REPUBLISHED_AFTER_LOSS = timedelta(days=1)
 """How far back events are published again into a stream that was lost: what consumers had not handled is younger."""
+REPUBLISH_SECONDS = 600
+"""Of a busy day there may be millions."""
 
-_UNPUBLISHED = """
+UNPUBLISHED = """
     SELECT e.case_id, e.seq, e.kind, e.at, e.actor, e.command_id, e.command, e.part, e.data, e.traceparent,
            e.recorded_at, coalesce(e.snapshot, c.state) AS snapshot, c.number, c.policy, d.slug, d.key
     FROM case_event e JOIN "case" c ON c.id = e.case_id JOIN desk d ON d.id = c.desk_id
@@ -50,7 +52,7 @@ _PUBLISHED = """
     FROM unnest($1::uuid[], $2::int[]) AS done(case_id, seq)
     WHERE e.case_id = done.case_id AND e.seq = done.seq
 """
-_REPUBLISH = "UPDATE case_event SET published_at = NULL WHERE published_at > now() - $1::interval"
+REPUBLISH = "UPDATE case_event SET published_at = NULL WHERE published_at > now() - $1::interval"
 _RIGHTS = Role.SERVICE.settings
 
 _log = get_logger(__name__)
@@ -127,7 +129,7 @@ class Relay:
                         await self._woken.wait()
 
     async def _publish_some(self, connection: asyncpg.Connection[Any]) -> int:
-        rows = await connection.fetch(_UNPUBLISHED, BATCH)
+        rows = await connection.fetch(UNPUBLISHED, BATCH)
         _measure(rows)
         done: list[asyncpg.Record] = []
         try:
@@ -171,7 +173,7 @@ class Relay:
                 await asyncio.sleep(RETRY_AFTER)
         another = self._stream_made is not None and self._stream_made != stream.created
         if another or stream.state.last_seq == 0:
-            again = await connection.execute(_REPUBLISH, REPUBLISHED_AFTER_LOSS)
+            again = await connection.execute(REPUBLISH, REPUBLISHED_AFTER_LOSS, timeout=REPUBLISH_SECONDS)
             _log.info("the stream is new; recent events are published again", rows=again)
         self._stream_made = stream.created
 

@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import psutil
 import pytest
+from starlette.responses import PlainTextResponse
 
 from services.local.checks import nats_version, postgres_version, temporal_version
 from services.local.data_dir import DataDir
-from services.local.errors import UnreachableError
+from services.local.errors import NotReadyError, UnreachableError
 from services.local.ports import choose_ports
+from services.local.service import Service
 from shared.settings import STACK_ENV, STACK_JSON, load_settings
+from tests.http_server import answering, listening
 from tests.stack import PARTS, RunningStack, casebound, start_stack, wait_for
 
 RESTART_TIMEOUT = 30.0
@@ -166,6 +169,27 @@ def test_ports_are_kept_while_free_and_never_given_twice() -> None:
         assert held not in first.values()
         assert len(set(first.values())) == 3
         assert choose_ports(["c", "b", "d"], first) == {"c": first["c"], "b": first["b"], "d": ANY}
+
+
+@pytest.mark.parametrize(("name", "waits"), [("search", False), ("worker", True)])
+async def test_an_index_that_takes_its_time_holds_up_nobody(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str, waits: bool
+) -> None:
+    """Of a large desk it takes minutes; it was ended after one, and began anew."""
+    listener, url = listening()
+    service = Service(name, DataDir(data_dir), int(urlsplit(url).port or 0), {})
+    async with answering(PlainTextResponse("not ready: the index is being built\n", 503), listener, lifespan="off"):
+        monkeypatch.setattr("services.local.service.INDEX_PATIENCE", 60.0)
+        service.prepare()
+        with pytest.raises(NotReadyError, match="the index is being built"):
+            await service.probe()
+        monkeypatch.setattr("services.local.service.INDEX_PATIENCE", 0.0)
+        service.prepare()
+        if waits:
+            with pytest.raises(NotReadyError):
+                await service.probe()
+        else:
+            assert "(not ready: the index is being built)" in await service.probe()
 
 
 async def _execute(url: str, *statements: str) -> None:

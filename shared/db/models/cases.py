@@ -72,6 +72,7 @@ class CaseEvent(Base):
     __table_args__ = (
         UniqueConstraint("case_id", "command_id", "part"),
         Index("ix_case_event_unpublished", "position", postgresql_where=text("published_at IS NULL")),
+        Index("ix_case_event_published", "published_at", postgresql_using="brin"),
         Index("ix_case_event_actor_email_position", "actor_email", "position"),
     )
 
