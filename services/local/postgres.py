@@ -23,6 +23,8 @@ from services.local.ports import LOOPBACK
 
 _USER = "casebound_postgres"
 _DATABASE = "casebound"
+_MOST_BUFFERS = 4 * 2**30
+"""Bytes. Postgres keeps books on each page of them from the start."""
 
 
 class Postgres(Part):
@@ -57,6 +59,7 @@ class Postgres(Part):
             "listen_addresses": LOOPBACK,
             "unix_socket_directories": "",
             "max_connections": "200",
+            "shared_buffers": f"{_buffers() // 2**20}MB",
         }
         return ["-p", str(self._port), *(word for item in settings.items() for word in ("-c", "=".join(item)))]
 
@@ -139,6 +142,11 @@ def _programs() -> Path:
             "or set CASEBOUND_DATABASE_URL to a Postgres of yours"
         )
     return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _buffers() -> int:
+    """Bytes: a quarter of the memory, as Postgres's manual advises; of it only what has been read is taken."""
+    return min(psutil.virtual_memory().total // 4, _MOST_BUFFERS)
 
 
 def _anyone_in(directory: Path) -> bool:
