@@ -7,12 +7,12 @@ import threading
 
 import tantivy
 
-from services.search.tantivy_schema import facet_field
-from shared.contracts.search import FACETS
+from services.search.tantivy_schema import COUNTED, counted_field, together
 
 
 class FacetValues:
-    """Which number stands for which value of a facet, in one index, for any number of threads.
+    """Which number stands for which value of a field in which facets are counted, in one index, for any number of
+    threads.
 
     The index itself remembers, as each case has both: what no case has needs no number.
 
@@ -23,22 +23,22 @@ class FacetValues:
 
     def __init__(self, schema: tantivy.Schema, searcher: tantivy.Searcher) -> None:
         self._adding = threading.Lock()
-        self._values = {name: _values(schema, searcher, name) for name in FACETS}
+        self._values = {name: _values(schema, searcher, name) for name in map(together, COUNTED)}
         self._numbers = {
             name: {value: number for number, value in values.items()} for name, values in self._values.items()
         }
 
-    def number(self, facet: str, value: str) -> int:
+    def number(self, field: str, value: str) -> int:
         """The number of a value, a new one if need be."""
-        number = self._numbers[facet].get(value)
-        return self._new(facet, value) if number is None else number
+        number = self._numbers[field].get(value)
+        return self._new(field, value) if number is None else number
 
-    def value(self, facet: str, number: int) -> str:
+    def value(self, field: str, number: int) -> str:
         """The value that has the number."""
-        return self._values[facet][number]
+        return self._values[field][number]
 
-    def _new(self, facet: str, value: str) -> int:
-        numbers, values = self._numbers[facet], self._values[facet]
+    def _new(self, field: str, value: str) -> int:
+        numbers, values = self._numbers[field], self._values[field]
         with self._adding:
             if value not in numbers:
                 number = next(reversed(values), -1) + 1
@@ -47,11 +47,11 @@ class FacetValues:
             return numbers[value]
 
 
-def _values(schema: tantivy.Schema, searcher: tantivy.Searcher, facet: str) -> dict[int, str]:
+def _values(schema: tantivy.Schema, searcher: tantivy.Searcher, field: str) -> dict[int, str]:
     """The values that cases have, in order of their numbers."""
     found = {}
-    for value, _ in searcher.terms_with_prefix(facet, ""):
-        having = searcher.search(tantivy.Query.term_query(schema, facet, value, "basic"), 1, count=False)
-        for number in searcher.fast_field_values(facet_field(facet), [address for _, address in having.hits]):
+    for value, _ in searcher.terms_with_prefix(field, ""):
+        having = searcher.search(tantivy.Query.term_query(schema, field, value, "basic"), 1, count=False)
+        for number in searcher.fast_field_values(counted_field(field), [address for _, address in having.hits]):
             found[int(number or 0)] = sys.intern(value)
     return dict(sorted(found.items()))

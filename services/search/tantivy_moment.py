@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -11,13 +12,15 @@ import tantivy
 
 from services.search.facet_values import FacetValues
 from services.search.tantivy_query import build
-from services.search.tantivy_schema import NUMBER, facet_field, sort_field
-from shared.contracts.search import FACETS, SearchQuery, Viewer
+from services.search.tantivy_schema import COUNTED, NUMBER, counted_field, sort_field, together
+from shared.contracts.search import SearchQuery, Viewer
 
 RELEVANCE: Final = "relevance"
-_MOST_VALUES: Final = 10_000
-"""Values counted for a facet; beyond that the rarest are left out (Tantivy refuses 65,000 in one answer)."""
-_FACETS: Final = {name: {"terms": {"field": facet_field(name), "size": _MOST_VALUES}} for name in FACETS}
+_MOST_VALUES: Final = 15_000
+"""Counted in a column; beyond that the rarest are left out (Tantivy refuses 65,000 in one answer)."""
+_COUNTS: Final = {
+    name: {"terms": {"field": counted_field(name), "size": _MOST_VALUES}} for name in map(together, COUNTED)
+}
 _KEPT: Final = 256
 """Answers kept until the next commit: other pages and other people ask for the same ones, and everybody types the same
 beginnings of words."""
@@ -66,7 +69,7 @@ class Moment:
 
     def try_facets(self) -> None:
         """Read every column that facets are counted in."""
-        self.searcher.aggregate(tantivy.Query.all_query(), _FACETS)
+        self.searcher.aggregate(tantivy.Query.all_query(), _COUNTS)
 
 
 def _asked(query: SearchQuery) -> str:
@@ -126,14 +129,29 @@ def _count(
     schema: tantivy.Schema, searcher: tantivy.Searcher, values: FacetValues, asked: str
 ) -> dict[str, dict[str, int]]:
     query = SearchQuery.model_validate_json(asked)
-    counted = searcher.aggregate(build(schema, query), _FACETS)
-    for name in FACETS:
-        if getattr(query.filters, name):
-            others = query.filters.model_copy(update={name: []})
-            wider = build(schema, query.model_copy(update={"filters": others}))
-            counted |= searcher.aggregate(wider, {name: _FACETS[name]})
-    return {name: _by_value(partial(values.value, name), counted[name]) for name in FACETS}
+    found: dict[str, dict[str, int]] = {}
+    counted = searcher.aggregate(build(schema, query), _COUNTS)
+    for facets in COUNTED:
+        found |= _by_facet(facets, counted[together(facets)], values)
+        for name in facets:
+            if getattr(query.filters, name):
+                others = query.filters.model_copy(update={name: []})
+                wider = build(schema, query.model_copy(update={"filters": others}))
+                column = together(facets)
+                all_counted = searcher.aggregate(wider, {column: _COUNTS[column]})
+                found[name] = _by_facet(facets, all_counted[column], values)[name]
+    return found
 
 
-def _by_value(value_of: Callable[[int], str], counted: dict[str, Any]) -> dict[str, int]:
-    return {value_of(bucket["key"]): bucket["doc_count"] for bucket in counted["buckets"]}
+def _by_facet(facets: Sequence[str], counted: dict[str, Any], values: FacetValues) -> dict[str, dict[str, int]]:
+    """Which value of each of these facets how many cases have."""
+    value_of = partial(values.value, together(facets))
+    counts = [(value_of(bucket["key"]), bucket["doc_count"]) for bucket in counted["buckets"]]
+    if len(facets) == 1:
+        return {facets[0]: dict(counts)}
+    found: dict[str, Counter[str]] = {name: Counter() for name in facets}
+    for value, count in counts:
+        for name, each in zip(facets, value.split("\0"), strict=True):
+            if each:
+                found[name][each] += count
+    return {name: dict(count.most_common()) for name, count in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from services.search.index import CaseDocument
 from shared.contracts.search import FACETS
 from shared.domain.case import Status
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Raise it with every change of what documents hold: an index of another version is built anew."""
 
 ID: Final = "id"
@@ -33,6 +33,8 @@ SHORT: Final = 2
 """Letters. Beginnings up to that length begin words of most cases, so that the index has them as terms."""
 NOBODY: Final = "none"
 """How a case without an assignee is filtered and counted."""
+COUNTED: Final = (("status", "severity", "impact"), ("product", "type"), ("account",), ("assignee",))
+"""Facets that are counted together: each column costs as much as any other, and those of few values can share one."""
 
 _WORDS: Final = "words"
 _TIME_SORTS: Final = ("updated_at", "created_at")
@@ -56,9 +58,14 @@ def sort_field(key: str, *, descending: bool) -> str:
     return f"{key}_{'desc' if descending else 'asc'}"
 
 
-def facet_field(facet: str) -> str:
-    """The column in which a facet's values are counted, as numbers."""
-    return f"{facet}_number"
+def together(facets: Sequence[str]) -> str:
+    """The field with the values of facets that are counted together; of one facet its own."""
+    return "_".join(facets)
+
+
+def counted_field(name: str) -> str:
+    """The column in which the values of a field are counted, as numbers."""
+    return f"{name}_number"
 
 
 def schema() -> tantivy.Schema:
@@ -68,9 +75,10 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (BEGINS, BEGINS_INTERNAL, BEGINS_KEY):
         builder.add_text_field(name, tokenizer_name=_WORDS, index_option="basic")
-    for name in FACETS:
+    for name in dict.fromkeys((*FACETS, *map(together, COUNTED))):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-        builder.add_unsigned_field(facet_field(name), fast=True)
+    for facets in COUNTED:
+        builder.add_unsigned_field(counted_field(together(facets)), fast=True)
     for name in (SUBJECT, TEXT, INTERNAL):
         builder.add_text_field(name, tokenizer_name=_WORDS, index_option="freq")
     for name in (NUMBER, SEQ, DUE):
@@ -115,7 +123,7 @@ def document(case: CaseDocument, number_of: Callable[[str, str], int]) -> tantiv
 
     Args:
         case: what it holds.
-        number_of: the number that stands for a facet's value.
+        number_of: the number that stands for a value of a field in which facets are counted.
 
     Fields are added one by one with their types named: a wrong guess of a type kills the writer (stack-notes).
     """
@@ -136,21 +144,32 @@ def document(case: CaseDocument, number_of: Callable[[str, str], int]) -> tantiv
     if case.internal:
         made.add_text(INTERNAL, normalised(case.internal))
         made.add_text(BEGINS_INTERNAL, _beginnings(words_of(case.internal)))
-    for name in FACETS:
-        value = getattr(case, name) or (NOBODY if name == "assignee" else None)
-        if value:
-            made.add_text(name, value)
-            made.add_unsigned(facet_field(name), number_of(name, value))
+    _add_facets(made, case, number_of)
     if case.due_at:
         made.add_unsigned(DUE, milliseconds(case.due_at))
     _add_sort_fields(made, case)
     return made
 
 
+def _add_facets(made: tantivy.Document, case: CaseDocument, number_of: Callable[[str, str], int]) -> None:
+    values: dict[str, str] = {name: getattr(case, name) or "" for name in FACETS}
+    values["assignee"] = values["assignee"] or NOBODY
+    # No value has a NUL in it: Postgres takes none.
+    values |= {together(facets): "\0".join(values[name] for name in facets) for facets in COUNTED if len(facets) > 1}
+    for name, value in values.items():
+        if value:
+            made.add_text(name, value)
+    for name in map(together, COUNTED):
+        if values[name]:
+            made.add_unsigned(counted_field(name), number_of(name, values[name]))
+
+
 def _beginnings(words: Iterable[str]) -> str:
     """The short beginnings of all words, each once."""
-    longest = {word[:SHORT] for word in words}
-    return " ".join(longest | {each[:length] for each in longest for length in range(1, SHORT)})
+    begins = {word[:SHORT] for word in words}
+    for length in range(1, SHORT):
+        begins |= {each[:length] for each in begins}
+    return " ".join(begins)
 
 
 def milliseconds(moment: datetime) -> int:
