@@ -146,8 +146,8 @@ async def look_up(desk: str, identity: Identity, context: Context) -> Caller | N
     """What somebody is on a desk, as of two seconds ago at most; None if nothing."""
 
     async def load() -> Caller | None:
-        async with context.database.read() as session:
-            return await load_caller(session, identity, desk)
+        async with context.database.reading() as connection:
+            return await load_caller(connection, identity, desk)
 
     return await context.callers.get((identity.who, desk), load)
 
@@ -158,9 +158,9 @@ async def look_up_still(desk: str, identity: Identity, context: Context) -> Call
         return await look_up(desk, identity, context)
 
     async def load() -> Caller | None:
-        async with context.database.read() as session:
-            goes_on = await session.scalar(_GOES_ON, _goes_on(proof))
-            return await load_caller(session, identity, desk) if goes_on else None
+        async with context.database.reading() as connection:
+            goes_on = await connection.scalar(_GOES_ON, _goes_on(proof))
+            return await load_caller(connection, identity, desk) if goes_on else None
 
     return await context.callers.get((proof, desk), load)
 

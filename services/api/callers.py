@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Row, Text, and_, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.api.identity import Identity
 from services.api.visibility import customer_viewer
 from shared.contracts.search import Viewer
-from shared.db.cases import POLICIES
+from shared.db.cases import policy_of
+from shared.db.engine import Reader
 from shared.db.models import Account, AccountMember, Desk, Person, ServiceAccount, Staff
 from shared.db.viewed import Eyes
 from shared.domain.case import Actor, ActorKind
@@ -102,90 +102,72 @@ class Caller:
         return f"{local[:64]}@{self.desk.slug}.service.invalid"
 
 
-async def load_caller(session: AsyncSession, identity: Identity, slug: str) -> Caller | None:
+async def load_caller(reader: Reader, identity: Identity, slug: str) -> Caller | None:
     """Look up what somebody is on a desk, in one query.
 
     Args:
-        session: for reading.
+        reader: what to read on.
         identity: who they have proved to be.
         slug: the desk.
 
     Returns:
         None if there is no such desk, or they have no relation to it, or their token is for another one.
     """
-    if identity.email is None:
-        return await _service(session, identity, slug) if identity.desk == slug else None
     if identity.desk not in (None, slug):
         return None
-    row = (await session.execute(_person_on_desk(identity.email, slug))).one_or_none()
+    if identity.email is None:
+        return await _service(reader, identity, slug) if identity.desk else None
+    row = (await reader.execute(_PERSON_ON_DESK, {"email": identity.email, "slug": slug})).one_or_none()
     if row is None:
         return None
-    desk, name, role, memberships = row
-    if role is not None:
-        return Caller(desk=desk_view(desk), kind=ActorKind.STAFF, role=role, name=name, email=identity.email)
-    if memberships:
-        accounts = dict(memberships)
-        return Caller(
-            desk=desk_view(desk),
-            kind=ActorKind.CUSTOMER,
-            role="customer",
-            name=name,
-            email=identity.email,
-            accounts=accounts,
-        )
-    return None
+    if row.role is not None:
+        kind, role, accounts = ActorKind.STAFF, row.role, {}
+    elif row.memberships:
+        kind, role, accounts = ActorKind.CUSTOMER, "customer", dict(row.memberships)
+    else:
+        return None
+    return Caller(desk=_desk_view(row), kind=kind, role=role, name=row.caller, email=identity.email, accounts=accounts)
 
 
-async def _service(session: AsyncSession, identity: Identity, slug: str) -> Caller | None:
-    query = select(Desk, ServiceAccount).join(ServiceAccount, ServiceAccount.desk_id == Desk.id)
-    found = await session.execute(query.where(Desk.slug == slug, ServiceAccount.name == identity.name))
-    row = found.one_or_none()
+async def _service(reader: Reader, identity: Identity, slug: str) -> Caller | None:
+    row = (await reader.execute(_SERVICE_ON_DESK, {"account": identity.name, "slug": slug})).one_or_none()
     if row is None:
         return None
-    desk, account = row
     return Caller(
-        desk=desk_view(desk),
+        desk=_desk_view(row),
         kind=ActorKind.SERVICE,
         role="service",
-        name=account.name,
-        scopes=frozenset(account.scopes),
+        name=row.caller,
+        scopes=frozenset(row.scopes),
     )
 
 
-def _person_on_desk(email: str, slug: str) -> Select[Desk, str, str | None, list[list[str]] | None]:
-    pair = func.json_build_array(Account.key, AccountMember.role)
-    memberships = (
-        select(func.json_agg(aggregate_order_by(pair, Account.key)))
-        .select_from(AccountMember)
-        .join(Account, Account.id == AccountMember.account_id)
-        .where(AccountMember.person_id == Person.id, Account.desk_id == Desk.id)
-        .correlate(Person, Desk)
-        .scalar_subquery()
-    )
-    return (
-        select(Desk, Person.name, Staff.role, memberships)
-        .select_from(Desk)
-        .join(Person, Person.email == email)
-        .outerjoin(Staff, and_(Staff.desk_id == Desk.id, Staff.person_id == Person.id))
-        .where(Desk.slug == slug)
-    )
+_desk = Desk.__table__.c
+_PLAIN: Final = tuple(each.name for each in fields(DeskView) if each.name != "policy")
+_DESK: Final = (*(_desk[name] for name in _PLAIN), cast(_desk.policy, Text).label("policy"))
+_PAIR: Final = func.json_build_array(Account.key, AccountMember.role)
+_MEMBERSHIPS: Final = (
+    select(func.json_agg(aggregate_order_by(_PAIR, Account.key)))
+    .select_from(AccountMember)
+    .join(Account, Account.id == AccountMember.account_id)
+    .where(AccountMember.person_id == Person.id, Account.desk_id == Desk.id)
+    .correlate(Person, Desk)
+    .scalar_subquery()
+)
+# Made once: building a statement costs as much as executing it.
+_PERSON_ON_DESK: Final = (
+    select(*_DESK, Person.name.label("caller"), Staff.role, _MEMBERSHIPS.label("memberships"))
+    .select_from(Desk)
+    .join(Person, Person.email == bindparam("email"))
+    .outerjoin(Staff, and_(Staff.desk_id == Desk.id, Staff.person_id == Person.id))
+    .where(Desk.slug == bindparam("slug"))
+)
+_SERVICE_ON_DESK: Final = (
+    select(*_DESK, ServiceAccount.name.label("caller"), ServiceAccount.scopes)
+    .join(ServiceAccount, ServiceAccount.desk_id == Desk.id)
+    .where(Desk.slug == bindparam("slug"), ServiceAccount.name == bindparam("account"))
+)
 
 
-def desk_view(desk: Desk) -> DeskView:
-    """Read a row of the table of desks."""
-    return DeskView(
-        id=desk.id,
-        slug=desk.slug,
-        name=desk.name,
-        key=desk.key,
-        profile=desk.profile,
-        policy=POLICIES.validate_python(desk.policy),
-        policy_version=desk.policy_version,
-        timezone=desk.timezone,
-        workdays=desk.workdays,
-        holidays=desk.holidays,
-        products=desk.products,
-        case_types=desk.case_types,
-        severities=desk.severities,
-        contacts=desk.contacts,
-    )
+def _desk_view(row: Row[*tuple[Any, ...]]) -> DeskView:
+    return DeskView(policy=policy_of(row.policy), **{name: getattr(row, name) for name in _PLAIN})

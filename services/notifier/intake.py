@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, or_, select, update
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,7 +23,7 @@ from services.notifier.recipients import calls_the_desk, opened_for_somebody, re
 from shared.contracts.events import CaseEvent, CaseSnapshot, domain_event
 from shared.contracts.subjects import ALL_CASE_EVENTS, CASES_STREAM, NOTIFIER
 from shared.contracts.webhooks import wants
-from shared.db.cases import POLICIES
+from shared.db.cases import policy_of
 from shared.db.engine import Database
 from shared.db.models import Case, Delivery
 from shared.domain.events import Event
@@ -37,7 +37,9 @@ FAILED_DELIVERY: Final = "deliveries.v1.failed"
 
 
 _POLICIES_REMEMBERED: Final = 5_000
-_PINNED: Final = select(Case.id, Case.policy).where(Case.id == any_(bindparam("cases", type_=ARRAY(Uuid))))
+_PINNED: Final = select(Case.id, cast(Case.policy, Text).label("policy")).where(
+    Case.id == any_(bindparam("cases", type_=ARRAY(Uuid)))
+)
 _PLANNED: Final = insert(Delivery).on_conflict_do_nothing()
 
 
@@ -86,7 +88,7 @@ class _Policies:
         unknown = [case_id for case_id in cases if case_id not in self._known]
         if unknown:
             rows = await connection.execute(_PINNED, {"cases": unknown})
-            self._known.update({row.id: POLICIES.validate_python(row.policy) for row in rows})
+            self._known.update({row.id: policy_of(row.policy) for row in rows})
         while len(self._known) > max(_POLICIES_REMEMBERED, len(cases)):
             self._known.popitem(last=False)
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Row, Text, Uuid, any_, bindparam, exists, select
+from sqlalchemy import ARRAY, Row, Text, Uuid, any_, bindparam, cast, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.events import EVENTS, STATES
-from shared.db.cases import POLICIES
+from shared.db.cases import policy_of
 from shared.db.models import Attachment, Case, CaseEvent, Desk, Person, Staff
 from shared.domain import events as e
 from shared.domain.case import CaseState
@@ -97,7 +97,13 @@ _first = CaseEvent.__table__.alias("first")
 _COMMAND: Final = (
     select(
         *_EVENT_COLUMNS,
-        *(_case.number, _case.policy, _case.state, _case.seq.label("latest"), _case.desk_id),
+        *(
+            _case.number,
+            cast(_case.policy, Text).label("policy"),
+            _case.state,
+            _case.seq.label("latest"),
+            _case.desk_id,
+        ),
         *(_desk.slug, _desk.name, _desk.key, _desk.timezone),
     )
     .join_from(_first, CaseEvent, (_event_row.case_id == _first.c.case_id) & (_event_row.seq >= _first.c.seq))
@@ -146,7 +152,7 @@ async def load_story(connection: AsyncConnection, case_id: uuid.UUID, seq: int, 
         case_id=case_id,
         number=case.number,
         desk=DeskName(slug=case.slug, name=case.name, key=case.key, timezone=case.timezone),
-        policy=POLICIES.validate_python(case.policy),
+        policy=policy_of(case.policy),
         state=state,
         events=events,
         names={email: name for email, name, _ in people},

@@ -17,7 +17,7 @@ from typing import Any, Final
 import nats.errors
 import orjson
 from nats.aio.msg import Msg
-from sqlalchemy import Select, exists, func, or_, select, update
+from sqlalchemy import Select, Text, cast, exists, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +26,7 @@ from services.notifier.sender import bury_delivery
 from shared.contracts.events import encode, to_cloud_event
 from shared.contracts.subjects import NOTIFIER, WEBHOOK_TEST
 from shared.contracts.webhooks import WebhookTest, WebhookTestResult
-from shared.db.cases import POLICIES
+from shared.db.cases import policy_of
 from shared.db.engine import Database
 from shared.db.models import Case, CaseEvent, Delivery, Desk, Webhook
 from shared.messaging import Bus
@@ -269,7 +269,7 @@ async def _claim(session: AsyncSession) -> _Claim | None:
     if webhook is None:
         return None
     found = await session.execute(
-        select(Delivery, CaseEvent, Case.number, Case.policy, Desk.slug, Desk.key)
+        select(Delivery, CaseEvent, Case.number, cast(Case.policy, Text), Desk.slug, Desk.key)
         .join(CaseEvent, (CaseEvent.case_id == Delivery.case_id) & (CaseEvent.seq == Delivery.seq))
         .join(Case, Case.id == Delivery.case_id)
         .join(Desk, Desk.id == Case.desk_id)
@@ -288,7 +288,7 @@ async def _claim(session: AsyncSession) -> _Claim | None:
         desk_key=key,
         number=number,
         case_id=str(event.case_id),
-        policy=POLICIES.validate_python(policy),
+        policy=policy_of(policy),
         snapshot=event.snapshot or {},
         **{
             name: getattr(event, name)

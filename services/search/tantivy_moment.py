@@ -132,14 +132,12 @@ def _count(
     found: dict[str, dict[str, int]] = {}
     counted = searcher.aggregate(build(schema, query), _COUNTS)
     for facets in COUNTED:
-        found |= _by_facet(facets, counted[together(facets)], values)
-        for name in facets:
-            if getattr(query.filters, name):
-                others = query.filters.model_copy(update={name: []})
-                wider = build(schema, query.model_copy(update={"filters": others}))
-                column = together(facets)
-                all_counted = searcher.aggregate(wider, {column: _COUNTS[column]})
-                found[name] = _by_facet(facets, all_counted[column], values)[name]
+        column = together(facets)
+        found |= _by_facet(facets, counted[column], values)
+        for name in (each for each in facets if getattr(query.filters, each)):
+            others = query.filters.model_copy(update={name: []})
+            wider = build(schema, query.model_copy(update={"filters": others}))
+            found[name] = _by_facet(facets, searcher.aggregate(wider, {column: _COUNTS[column]})[column], values)[name]
     return found
 
 

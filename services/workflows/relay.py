@@ -23,7 +23,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from shared.contracts.events import CaseEvent, encode, to_cloud_event
 from shared.contracts.subjects import CASES_STREAM, case_event
-from shared.db.cases import POLICIES
+from shared.db.cases import policy_of
 from shared.db.roles import Role
 from shared.messaging import Bus, ensure_topology, publish
 from shared.processes import stop_if_cancelled
@@ -230,7 +230,7 @@ def _cloud_event(row: asyncpg.Record, traceparent: str | None) -> CaseEvent:
         desk_key=row["key"],
         number=row["number"],
         case_id=str(row["case_id"]),
-        policy=POLICIES.validate_json(row["policy"]),
+        policy=policy_of(row["policy"]),
         kind=row["kind"],
         seq=row["seq"],
         at=row["at"],

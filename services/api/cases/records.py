@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -32,7 +31,7 @@ from services.api.callers import Caller
 from services.api.problems import Problem, not_found
 from services.api.visibility import SEEN, seen_by
 from shared.contracts.events import STATES
-from shared.db.cases import POLICIES
+from shared.db.cases import policy_of
 from shared.db.models import Account, Case, Person
 from shared.db.viewed import Sight
 from shared.domain.case import CaseState
@@ -136,18 +135,12 @@ def _case_record(row: Row[*tuple[Any, ...]]) -> CaseRecord:
     return CaseRecord(
         id=row.id,
         number=row.number,
-        policy=_policy(row.policy),
+        policy=policy_of(row.policy),
         policy_version=row.policy_version,
         state=STATES.validate_python(row.state),
         description=row.description,
         clock_offset=row.clock_offset,
     )
-
-
-@lru_cache(1_000)
-def _policy(written: str) -> Policy:
-    """Thousands of cases have the same one."""
-    return POLICIES.validate_json(written)
 
 
 @dataclass(frozen=True, slots=True)
