@@ -90,8 +90,9 @@ class Settings(BaseSettings):
     """SQLite file that keeps recent spans for ``casebound trace``; OTLP exporters follow ``OTEL_*``."""
     log_format: Literal["json", "console"] = "json"
     """``json``: one object a line; ``console``: for people."""
-    command_timeout: float = Field(default=10.0, gt=0)
-    """Seconds that a command waits for its case's workflow before the caller is told to retry (503)."""
+    command_timeout: float = Field(default=15.0, gt=0)
+    """Seconds that a command waits for its case's workflow before the caller is told to retry (503). What a worker had
+    in hand that died is carried out by another one after ten."""
     window_ends_per_second: float = Field(default=10.0, gt=0)
     """How many cases a second are closed or sealed by silence if more than a hundred windows end in the same minute, so
     that commands are not held up; the others of that minute follow."""

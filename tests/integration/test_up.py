@@ -8,7 +8,9 @@ import os
 import signal
 import socket
 import stat
+from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 from urllib.parse import urlsplit
 
@@ -16,15 +18,22 @@ import asyncpg
 import psutil
 import pytest
 from starlette.responses import PlainTextResponse
+from temporalio.api.enums.v1 import PendingWorkflowTaskState
+from temporalio.client import WorkflowHandle
 
 from services.local.checks import nats_version, postgres_version, temporal_version
 from services.local.data_dir import DataDir
 from services.local.errors import NotReadyError, UnreachableError
 from services.local.ports import choose_ports
 from services.local.service import Service
+from shared.contracts.workflow import workflow_id
 from shared.settings import STACK_ENV, STACK_JSON, load_settings
+from shared.temporal import connect
+from tests.client import Connections
+from tests.desks import BOB, make_desk
 from tests.http_server import answering, listening
 from tests.stack import PARTS, RunningStack, casebound, start_stack, wait_for
+from tests.waiting import until
 
 RESTART_TIMEOUT = 30.0
 
@@ -96,6 +105,23 @@ async def test_what_is_killed_comes_back_at_the_same_address(stack: RunningStack
     await asyncio.to_thread(
         wait_for, lambda: _status(after["api"], "/readyz") == 200, RESTART_TIMEOUT, "the API to be ready"
     )
+
+
+async def test_what_a_killed_worker_had_in_hand_is_answered(stack: RunningStack) -> None:
+    """Temporal gives it to another one after ten seconds; the callers had been sent away just then."""
+    desk = await make_desk(stack)
+    async with Connections(stack.api, 4).kept() as connections:
+        bob = desk.caller(connections, BOB)
+        cases = [await bob.open(subject="hello", description="hello") for _ in range(4)]
+        worker = stack.pid("worker")
+        os.kill(worker, signal.SIGSTOP)
+        comments = [asyncio.create_task(bob.comment(case["number"], "still there?")) for case in cases]
+        client = await connect(stack.settings)
+        for case in cases:
+            handle = client.get_workflow_handle(workflow_id(desk.slug, case["number"]))
+            await until(partial(_is_in_hand, handle), what="the worker to have it in hand")
+        os.kill(worker, signal.SIGKILL)
+        assert [comment["kind"] for comment in await asyncio.gather(*comments)] == ["commented"] * 4
 
 
 def test_a_second_stack_on_the_same_directory_is_refused(stack: RunningStack) -> None:
@@ -190,6 +216,11 @@ async def test_an_index_that_takes_its_time_holds_up_nobody(
                 await service.probe()
         else:
             assert "(not ready: the index is being built)" in await service.probe()
+
+
+async def _is_in_hand(case: WorkflowHandle[Any, Any]) -> bool:
+    task = (await case.describe()).raw_description.pending_workflow_task
+    return task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
 
 
 async def _execute(url: str, *statements: str) -> None:
