@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from math import ceil
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,8 +13,8 @@ from shared.processes import spare_the_collector
 from shared.settings import Settings
 from shared.telemetry import setup
 
-GRACE_SECONDS = 15
-"""Longer than a command's own timeout, so that callers get their answers before the process ends."""
+GRACE_SECONDS = 5
+"""More than a command's own timeout, so that callers get their answers before the process ends."""
 
 
 class _Server(uvicorn.Server):
@@ -44,7 +45,7 @@ def run(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=ceil(settings.command_timeout) + GRACE_SECONDS,
         timeout_keep_alive=30,
         backlog=2048,
     )

@@ -24,6 +24,8 @@ from the record."""
 class Service(Part):
     """One of ours, started as ``casebound NAME`` and asked for ``/readyz``."""
 
+    stop_timeout = 30.0
+
     def __init__(self, name: str, data_dir: DataDir, port: int, settings: Mapping[str, str]) -> None:
         """Describe a service.
 
