@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Sized
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -34,7 +35,9 @@ from shared.contracts.workflow import (
 )
 from shared.db.cases import load_run
 from shared.db.engine import Database
+from shared.domain.case import CaseState
 from shared.domain.commands import Command, Open
+from shared.domain.decision import as_opened
 from shared.telemetry import SpanKind, current_traceparent, get_logger, span
 from shared.telemetry.metrics import door_queue_depth
 from shared.temporal.cases import case_start
@@ -90,12 +93,20 @@ class _Waiting:
     answered: asyncio.Future[Outcome]
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What a new case's workflow starts with, and the case as its opening will leave it; None if that is refused."""
+
+    run: CaseRun
+    state: CaseState | None
+
+
 @dataclass(slots=True)
 class _Queue:
-    """Commands for one case, and what to start its workflow with if it does not run."""
+    """Commands for one case, and what its workflow starts with if one of them opens it."""
 
     address: CaseAddress
-    opening: CaseRun | None
+    opening: _Opening | None
     waiting: deque[_Waiting] = field(default_factory=deque)
 
 
@@ -135,13 +146,14 @@ class Door:
             CaseUnavailable: no answer in time.
         """
         address = CaseAddress(desk=run.desk, number=run.number, case_id=uuid.UUID(run.case_id))
-        return await self._enter(address, run, command)
+        opening = _Opening(run, as_opened(run.policy, command, datetime.now(UTC)))
+        return await self._enter(address, opening, command)
 
     async def close(self) -> None:
         """Wait for what is under way."""
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
-    async def _enter(self, address: CaseAddress, opening: CaseRun | None, command: Command) -> Outcome:
+    async def _enter(self, address: CaseAddress, opening: _Opening | None, command: Command) -> Outcome:
         traceparent = current_traceparent()
         wire = command_to_wire(command, traceparent)
         entry = _Waiting(wire, len(orjson.dumps(wire)), traceparent, asyncio.get_running_loop().create_future())
@@ -201,7 +213,7 @@ class Door:
 
     async def _update(self, key: str, queue: _Queue, request: ExecuteRequest) -> ExecuteAnswer:
         if queue.opening is not None and any(wire["name"] == "open" for wire in request.commands):
-            return await self._start_with(queue.opening, request)
+            return await self._start_with(queue.opening.run, queue.opening.state, request)
         try:
             handle = self._client.get_workflow_handle(key)
             answer: ExecuteAnswer = await handle.execute_update(EXECUTE, request, result_type=ExecuteAnswer)
@@ -210,7 +222,8 @@ class Door:
                 raise
         else:
             return answer
-        return await self._start_with(await self._recorded(queue.address), request)
+        run = await self._recorded(queue.address)
+        return await self._start_with(run, run.state, request)
 
     async def _recorded(self, address: CaseAddress) -> CaseRun:
         """What a case's workflow goes on from when none runs: it had completed, or Temporal lost it."""
@@ -220,9 +233,9 @@ class Door:
             raise NoSuchCase
         return run
 
-    async def _start_with(self, run: CaseRun, request: ExecuteRequest) -> ExecuteAnswer:
+    async def _start_with(self, run: CaseRun, state: CaseState | None, request: ExecuteRequest) -> ExecuteAnswer:
         answer: ExecuteAnswer = await self._client.execute_update_with_start_workflow(
-            EXECUTE, request, start_workflow_operation=case_start(run), result_type=ExecuteAnswer
+            EXECUTE, request, start_workflow_operation=case_start(run, state), result_type=ExecuteAnswer
         )
         return answer
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import orjson
@@ -22,9 +21,8 @@ from sqlalchemy.dialects.postgresql import insert
 from services.api.answers import Answer
 from services.api.callers import Caller
 from services.api.problems import FieldError, Problem, invalid
-from shared.db.engine import Reader
-from shared.db.models import DeskCounter, IdempotencyKey
-from shared.db.viewed import Sight, ViewedDatabase
+from shared.db.models import Base
+from shared.db.viewed import SeeingConnection, Sight, ViewedDatabase
 
 KEY_MAX_CHARACTERS = 200
 _CASE_KEY = re.compile(r"(?<=/cases/)[^/-]+-(?=\d)")
@@ -103,9 +101,29 @@ def _taken_apart(body: bytes) -> tuple[bytes, str | None]:
     return canonical, command_id if isinstance(command_id, str) else None
 
 
-_row = IdempotencyKey.__table__.c
-_KEPT = select(_row.request_hash, _row.response_status, _row.response, _row.command_id, _row.number).where(
-    _row.desk_id == bindparam("desk"), _row.actor == bindparam("actor"), _row.key == bindparam("key")
+_KEYS, _COUNTER = (Base.metadata.tables[name] for name in ("idempotency_key", "desk_counter"))
+_row = _KEYS.c
+_THIS = (_row.desk_id == bindparam("desk"), _row.actor == bindparam("caller"), _row.key == bindparam("this_key"))
+# Made once: building a statement costs as much as executing it.
+_KEPT = select(_row.request_hash, _row.response_status, _row.response, _row.command_id, _row.number).where(*_THIS)
+_CLAIM = (
+    insert(_KEYS)
+    .values({name: bindparam(name) for name in ("desk_id", "actor", "key", "request_hash", "command_id")})
+    .on_conflict_do_nothing()
+    .returning(_row.command_id)
+)
+_NUMBER = update(_KEYS).where(*_THIS).values(number=bindparam("of_case"))
+_KEEP = (
+    update(_KEYS)
+    .where(*_THIS, _row.response_status.is_(None))
+    .values(response_status=bindparam("status"), response=bindparam("body"))
+    .returning(_row.response)
+)
+_NEXT_NUMBER = (
+    insert(_COUNTER)
+    .values(desk_id=bindparam("desk"), last_number=1)
+    .on_conflict_do_update(index_elements=["desk_id"], set_={"last_number": _COUNTER.c.last_number + 1})
+    .returning(_COUNTER.c.last_number)
 )
 
 OnceHere = Annotated[Once, Depends(once)]
@@ -120,17 +138,21 @@ async def kept_answer(session: Sight, caller: Caller, request: Once) -> Answer |
     """
     if request.key is None:
         return None
-    row = (await session.execute(_KEPT, {"desk": caller.desk.id, "actor": caller.id, "key": request.key})).one_or_none()
+    row = (await session.execute(_KEPT, _this(caller, request.key))).one_or_none()
     return _checked(row, request) if row else None
 
 
 async def is_answered(session: Sight, caller: Caller, key: str) -> bool:
     """Whether a request with the key has been answered, so that this one must be the same."""
-    row = (await session.execute(_KEPT, {"desk": caller.desk.id, "actor": caller.id, "key": key})).one_or_none()
+    row = (await session.execute(_KEPT, _this(caller, key))).one_or_none()
     return row is not None and row.response_status is not None
 
 
-def _checked(row: IdempotencyKey | Row[*tuple[Any, ...]], request: Once) -> Answer | None:
+def _this(caller: Caller, key: str) -> dict[str, Any]:
+    return {"desk": caller.desk.id, "caller": caller.id, "this_key": key}
+
+
+def _checked(row: Row[*tuple[Any, ...]], request: Once) -> Answer | None:
     if row.request_hash != request.request_hash:
         raise Problem(
             "idempotency_key_reused",
@@ -141,14 +163,13 @@ def _checked(row: IdempotencyKey | Row[*tuple[Any, ...]], request: Once) -> Answ
     return Answer(row.response_status, row.response)
 
 
-async def claim(database: ViewedDatabase, caller: Caller, request: Once, *, numbered: bool = False) -> Ticket | Answer:
+async def claim(database: ViewedDatabase, caller: Caller, request: Once) -> Ticket | Answer:
     """Take the request on.
 
     Args:
         database: for a transaction of its own, which is over before this returns.
         caller: who asks; keys of others don't matter.
         request: its key and hash.
-        numbered: give out a case number, the same for every request with the key.
 
     Returns:
         The ticket; or the answer that another request with the key has brought about meanwhile.
@@ -156,32 +177,45 @@ async def claim(database: ViewedDatabase, caller: Caller, request: Once, *, numb
     Raises:
         Problem: 422 if the key belongs to another request.
     """
-    if request.key is None and not numbered:
+    if request.key is None:
         return Ticket(command_id=uuid.uuid4().hex, number=None, fresh=True)
-    async with database.write_as(caller.eyes) as session:
-        if request.key is None:
-            number = await _next_number(session, caller)
-            return Ticket(command_id=uuid.uuid4().hex, number=number, fresh=True)
-        where = (caller.desk.id, caller.id, request.key)
-        # Random, and kept in the row: once that is gone, the same key asks for a new thing, even of the same case.
-        command_id = uuid.uuid4().hex
-        values = dict(zip(("desk_id", "actor", "key"), where, strict=True))
-        written = insert(IdempotencyKey).values(**values, request_hash=request.request_hash, command_id=command_id)
-        fresh = await session.scalar(written.on_conflict_do_nothing().returning(IdempotencyKey.command_id))
-        if fresh and not numbered:
-            return Ticket(command_id=command_id, number=None, fresh=True)
-        if fresh:
-            number = await _next_number(session, caller)
-            await session.execute(update(IdempotencyKey).filter_by(**values).values(number=number))
-            return Ticket(command_id=command_id, number=number, fresh=True)
-        row = (await session.scalars(select(IdempotencyKey).filter_by(**values))).one()
-        return _checked(row, request) or Ticket(command_id=row.command_id, number=row.number, fresh=False)
+    async with database.transaction_as(caller.eyes) as connection:
+        return await _claimed(connection, caller, request, request.key)
 
 
-async def _next_number(session: Reader, caller: Caller) -> int:
-    start = insert(DeskCounter).values(desk_id=caller.desk.id, last_number=1)
-    count = start.on_conflict_do_update(index_elements=["desk_id"], set_={"last_number": DeskCounter.last_number + 1})
-    return (await session.execute(count.returning(DeskCounter.last_number))).scalar_one()
+async def claim_number(connection: SeeingConnection, caller: Caller, request: Once) -> Ticket | Answer:
+    """Take an opening on, whose ticket has the case's number: the same for every request with the key.
+
+    Args:
+        connection: in a transaction that ends right after this, as others wait for the next number until then.
+        caller, request: as of ``claim``.
+
+    Raises:
+        Problem: as of ``claim``.
+    """
+    if request.key is None:
+        return Ticket(command_id=uuid.uuid4().hex, number=await _next_number(connection, caller), fresh=True)
+    ticket = await _claimed(connection, caller, request, request.key)
+    if isinstance(ticket, Answer) or not ticket.fresh:
+        return ticket
+    number = await _next_number(connection, caller)
+    await connection.execute(_NUMBER, _this(caller, request.key) | {"of_case": number})
+    return replace(ticket, number=number)
+
+
+async def _claimed(connection: SeeingConnection, caller: Caller, request: Once, key: str) -> Ticket | Answer:
+    # Random, and kept in the row: once that is gone, the same key asks for a new thing, even of the same case.
+    command_id = uuid.uuid4().hex
+    values = {"desk_id": caller.desk.id, "actor": caller.id, "key": key, "command_id": command_id}
+    if await connection.scalar(_CLAIM, values | {"request_hash": request.request_hash}):
+        return Ticket(command_id=command_id, number=None, fresh=True)
+    row = (await connection.execute(_KEPT, _this(caller, key))).one()
+    return _checked(row, request) or Ticket(command_id=row.command_id, number=row.number, fresh=False)
+
+
+async def _next_number(connection: SeeingConnection, caller: Caller) -> int:
+    number: int = (await connection.execute(_NEXT_NUMBER, {"desk": caller.desk.id})).scalar_one()
+    return number
 
 
 async def keep(database: ViewedDatabase, caller: Caller, request: Once, answer: Answer) -> Answer:
@@ -192,16 +226,10 @@ async def keep(database: ViewedDatabase, caller: Caller, request: Once, answer: 
     """
     if request.key is None:
         return answer
-    where: Mapping[str, Any] = {"desk_id": caller.desk.id, "actor": caller.id, "key": request.key}
-    async with database.write_as(caller.eyes) as session:
-        kept = await session.scalar(
-            update(IdempotencyKey)
-            .filter_by(**where)
-            .where(IdempotencyKey.response_status.is_(None))
-            .values(response_status=answer.status, response=answer.body)
-            .returning(IdempotencyKey.response)
-        )
+    this = _this(caller, request.key)
+    async with database.transaction_as(caller.eyes) as connection:
+        kept = await connection.scalar(_KEEP, this | {"status": answer.status, "body": answer.body})
         if kept is not None:
             return Answer(answer.status, kept)  # as Postgres orders its fields: every repetition gets the same bytes
-        row = (await session.scalars(select(IdempotencyKey).filter_by(**where))).one_or_none()
+        row = (await connection.execute(_KEPT, this)).one_or_none()
     return (_checked(row, request) if row else None) or answer

@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.domain.events import Event
     from shared.domain.evolution import evolve, is_over, next_deadline, with_window_end
     from shared.domain.refusals import Refusal, RefusalCode
-    from shared.temporal.cases import changed_search_attributes
+    from shared.temporal.cases import changed_search_attributes, known_to_temporal, searchable
 
 UPDATES_PER_RUN = 1_000
 """Temporal allows 2,000 updates in a run; a new run is cheap, and leaves room for those on their way."""
@@ -296,7 +296,8 @@ class CaseWorkflow:
         self._case.seen.update(draft.applied)
         for command_id in list(self._case.seen)[: max(0, len(self._case.seen) - SEEN_LIMIT)]:
             del self._case.seen[command_id]
-        if draft.state is not None and _searchable(before) != _searchable(draft.state):
+        told = searchable(before) if before else known_to_temporal(workflow.info().typed_search_attributes)
+        if draft.state is not None and told != searchable(draft.state):
             workflow.upsert_search_attributes(changed_search_attributes(draft.state))
         seen = self._case.seen | draft.applied
         for entry in batch:
@@ -338,7 +339,3 @@ class CaseWorkflow:
 
 def _with_reason(rejection: RecordRejection, refusal: Refusal) -> RecordRejection:
     return replace(rejection, code=refusal.code.value, detail=refusal.detail)
-
-
-def _searchable(state: CaseState | None) -> tuple[str, str | None] | None:
-    return (state.status.value, state.severity) if state else None

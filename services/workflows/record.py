@@ -79,7 +79,7 @@ class Recorder:
         try:
             with _spans(request.traceparents) as traces:
                 async with self._database.statement() if one else self._database.transaction() as connection:
-                    state = known if known and known.seq == before else await _state(connection, case_id)
+                    state = known if known and known.seq == before else await _state_after(connection, case_id, before)
                     answer, after = await self._write(connection, request, state, traces)
         except (_RecordIsAheadError, IntegrityError):
             async with self._database.transaction() as connection:
@@ -143,6 +143,11 @@ def _spans(parents: dict[str, str]) -> Iterator[dict[str, str]]:
             stack.enter_context(span("record", parent=parent, command_id=command_id))
             traces[command_id] = current_traceparent() or parent
         yield traces
+
+
+async def _state_after(connection: AsyncConnection, case_id: uuid.UUID, seq: int) -> CaseState | None:
+    """The case as recorded. One that is to be opened is not looked for: were it there, it could not be written."""
+    return await _state(connection, case_id) if seq else None
 
 
 async def _state(connection: AsyncConnection, case_id: uuid.UUID) -> CaseState | None:

@@ -15,7 +15,7 @@ from shared.domain import events as e
 from shared.domain.case import SYSTEM, ActorKind, CaseState, Status, WindowKind
 from shared.domain.checks import malformed
 from shared.domain.consequences import Facts, says_something
-from shared.domain.evolution import replay
+from shared.domain.evolution import evolve, replay
 from shared.domain.lifecycle import LIFECYCLE, A, Action, Phase, Row
 from shared.domain.limits import CC_MAX_ADDRESSES
 from shared.domain.policy import OnceSealed, Policy, Reopen
@@ -209,3 +209,16 @@ def elapsed(state: CaseState, policy: Policy, now: datetime) -> CaseState:
     due = overdue(state, now)
     decided = decide(state, policy, due, now) if due else ()
     return state if isinstance(decided, Refusal) else replay(state, decided)
+
+
+def as_opened(policy: Policy, command: c.Open, now: datetime) -> CaseState | None:
+    """The case as its opening at that time leaves it, which needs no asking: None if it is refused.
+
+    Args:
+        policy, command, now: as of ``decide``.
+    """
+    decided = decide(None, policy, command, now)
+    if isinstance(decided, Refusal):
+        return None
+    opened, *more = decided
+    return replay(evolve(None, opened), more)

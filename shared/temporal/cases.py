@@ -25,6 +25,20 @@ STATUS = SearchAttributeKey.for_keyword("CaseboundStatus")
 SEVERITY = SearchAttributeKey.for_keyword("CaseboundSeverity")
 
 
+Searchable = tuple[str | None, str | None]
+"""Status and severity of a case, as Temporal knows them."""
+
+
+def searchable(state: CaseState) -> Searchable:
+    """What Temporal is to know of a case."""
+    return state.status.value, state.severity or None
+
+
+def known_to_temporal(attributes: TypedSearchAttributes) -> Searchable:
+    """What Temporal knows of a case."""
+    return attributes.get(STATUS), attributes.get(SEVERITY)
+
+
 def search_attributes(desk: str, state: CaseState | None) -> TypedSearchAttributes:
     """Those with which a case's workflow starts: what can be searched for in Temporal's own UI."""
     pairs = [SearchAttributePair(DESK, desk)]
@@ -48,20 +62,25 @@ async def start_case(client: Client, run: CaseRun) -> None:
         client: connected with our data converter.
         run: as ``shared.db.cases.load_run`` reads it.
     """
-    await client.start_workflow(CASE_WORKFLOW, run, **_options(run))
+    await client.start_workflow(CASE_WORKFLOW, run, **_options(run, run.state))
 
 
-def case_start(run: CaseRun) -> WithStartWorkflowOperation[Any, Any]:
-    """The same, to be sent along with an update. It can be sent once."""
-    return WithStartWorkflowOperation(CASE_WORKFLOW, run, **_options(run))
+def case_start(run: CaseRun, state: CaseState | None) -> WithStartWorkflowOperation[Any, Any]:
+    """The same, to be sent along with an update. It can be sent once.
+
+    Args:
+        run: as of ``start_case``, or of a case to be opened.
+        state: the case as Temporal is told of it: as recorded, or as its opening will leave it.
+    """
+    return WithStartWorkflowOperation(CASE_WORKFLOW, run, **_options(run, state))
 
 
-def _options(run: CaseRun) -> dict[str, Any]:
+def _options(run: CaseRun, state: CaseState | None) -> dict[str, Any]:
     return {
         "id": workflow_id(run.desk, run.number),
         "task_queue": TASK_QUEUE,
         "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
         "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        "search_attributes": search_attributes(run.desk, run.state),
+        "search_attributes": search_attributes(run.desk, state),
         "task_timeout": TASK_TIMEOUT,
     }

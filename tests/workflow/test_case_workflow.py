@@ -6,10 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from shared.domain import commands as c
-from tests.world import ADA, BOB, World, command_id
+from shared.temporal.cases import DESK, SEVERITY, STATUS
+from tests.world import ADA, BOB, CaseInTest, World, command_id
 
 
 async def test_a_command_is_answered_once_it_is_recorded(world: World) -> None:
@@ -27,6 +29,25 @@ async def test_the_same_command_twice_is_applied_once_and_answers_the_same(world
     third = await case.do(comment)
     assert first == second == third
     assert await case.kinds() == ["opened", "commented"]
+
+
+async def test_temporal_is_told_what_a_case_is_with_its_start_and_when_that_changes(world: World) -> None:
+    """To tell it again right after the start costs as much as recording the case does."""
+    case = await world.open(severity="High")
+    assert await _told_to_temporal(case) == ((case.address.desk, "new", "High"), 0)
+    await case.do(c.Comment(command_id=command_id(), actor=BOB, body="Still burning"))
+    assert await _told_to_temporal(case) == ((case.address.desk, "new", "High"), 0)
+    await case.do(c.Comment(command_id=command_id(), actor=ADA, body="Have you tried water?"))
+    assert await _told_to_temporal(case) == ((case.address.desk, "open", "High"), 1)
+
+
+async def _told_to_temporal(case: CaseInTest) -> tuple[tuple[str | None, ...], int]:
+    """Desk, status and severity as Temporal has them, and how often it was told so after the start."""
+    known = (await case.handle.describe()).typed_search_attributes
+    events = (await case.handle.fetch_history()).events
+    kind = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
+    told_again = sum(event.event_type == kind for event in events)
+    return (known.get(DESK), known.get(STATUS), known.get(SEVERITY)), told_again
 
 
 async def test_a_refusal_is_an_outcome_and_records_nothing(world: World) -> None:

@@ -35,7 +35,7 @@ async def case_answer(asking: Asking, record: CaseRecord, _outcome: Outcome, _co
     """200 with the case as it is now, the caller's own change included."""
     async with asking.context.database.reading_as(asking.caller.eyes) as session:
         now = await find_case(session, asking.caller, record.number)
-        names = await names_of(session, [now])
+        names = await names_of(session, asking.caller, [now.state])
     return Answer(200, represent(asking.caller, now, names).model_dump(mode="json"))
 
 
@@ -83,7 +83,7 @@ async def get_case(number: CaseNumber, caller: CallerHere, context: Ctx) -> JSON
     require(caller, Access.READ)
     async with context.database.reading_as(caller.eyes) as session:
         record = await find_case(session, caller, number)
-        names = await names_of(session, [record])
+        names = await names_of(session, caller, [record.state])
     return Json(represent(caller, record, names))
 
 

@@ -33,7 +33,7 @@ async def list_cases(context: Context, caller: Caller, query: ListQuery, after: 
         if found is None:
             found = await page_from_record(session, caller, wanted, query.page, query.page_size)
         records = await find_cases(session, caller, found.numbers)
-        names = await names_of(session, records)
+        names = await names_of(session, caller, [record.state for record in records])
     return CaseList(
         items=[represent(caller, record, names) for record in records],
         total=found.total,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header
 
 from services.api.answers import Answer
 from services.api.authorisation import Access, require
-from services.api.callers import Caller
+from services.api.callers import Caller, DeskView
 from services.api.cases.choices import (
     AccountView,
     account_keys,
@@ -22,19 +22,19 @@ from services.api.cases.choices import (
     check_lists,
     possible_accounts,
 )
-from services.api.cases.records import CaseRecord, find_case, names_of
+from services.api.cases.records import CaseRecord, Names, find_case, names_of
 from services.api.cases.representation import represent
 from services.api.cases.schemas import NewCase, NewFollowUp
 from services.api.commands import Asking, answered, measured
 from services.api.context import Ctx
-from services.api.idempotency import Once, claim, keep, kept_answer
+from services.api.idempotency import Once, claim_number, keep, kept_answer
 from services.api.problems import FieldError, Problem, invalid
 from services.api.refusals import refused
-from shared.contracts.workflow import CaseRun
+from shared.contracts.workflow import CaseRun, Outcome
 from shared.db.engine import Reader
 from shared.db.viewed import Sight
 from shared.domain.commands import FollowUp, Open
-from shared.domain.decision import decide
+from shared.domain.decision import as_opened, decide
 from shared.domain.lifecycle import Action
 from shared.domain.policy import IMPACTS
 from shared.domain.refusals import Refusal
@@ -75,12 +75,14 @@ async def open_case(asking: Asking, form: NewCase, ago: timedelta = NOW) -> Answ
     """
     require(asking.caller, Access.OPEN)
     database = asking.context.database
-    async with database.read_as(asking.caller.eyes) as session:
+    async with database.transaction_as(asking.caller.eyes) as session:
         if kept := await kept_answer(session, asking.caller, asking.once):
             return kept
         parent = await _parent(session, asking, form.follow_up_of)
         command = await prepare(session, asking.caller, asking.once, form)
-    ticket = await claim(database, asking.caller, asking.once, numbered=True)
+        foreseen = as_opened(asking.caller.desk.policy, command, datetime.now(UTC))
+        names = await names_of(session, asking.caller, [foreseen] if foreseen else [])
+        ticket = await claim_number(session, asking.caller, asking.once)
     if isinstance(ticket, Answer):
         return ticket
     if ticket.number is None:
@@ -88,8 +90,12 @@ async def open_case(asking: Asking, form: NewCase, ago: timedelta = NOW) -> Answ
     try:
         if parent and ticket.fresh:
             may_be_followed(asking.caller, parent, ticket.number)
-        await _start(asking, replace(command, command_id=ticket.command_id), ticket.number, ago)
-        answer = await _opened(asking, ticket.number)
+        command = replace(command, command_id=ticket.command_id)
+        run = _first_run(asking.caller.desk, command, ticket.number, ago)
+        outcome = await _start(asking, run, command)
+        told = _as_told(run, command, outcome) if ticket.fresh else None
+        record, names = (told, names) if told else await _as_recorded(asking, ticket.number)
+        answer = Answer(201, represent(asking.caller, record, names).model_dump(mode="json"))
     except Problem as problem:
         if problem.status != 409:
             raise
@@ -104,7 +110,7 @@ async def follow_up(asking: Asking, number: str, form: NewFollowUp, ago: timedel
         Problem: as ``open_case``.
     """
     require(asking.caller, Action.FOLLOW_UP)
-    async with asking.context.database.read_as(asking.caller.eyes) as session:
+    async with asking.context.database.reading_as(asking.caller.eyes) as session:
         parent = await find_case(session, asking.caller, number)
         copied = await copied_fields(session, asking.caller, parent, form.account)
     given = form.model_dump(exclude_unset=True, exclude={"follow_up_of"})
@@ -231,9 +237,8 @@ def may_be_followed(caller: Caller, parent: CaseRecord, number: int) -> None:
         raise refused(caller, parent, refusal)
 
 
-async def _start(asking: Asking, command: Open, number: int, ago: timedelta) -> None:
-    desk = asking.caller.desk
-    run = CaseRun(
+def _first_run(desk: DeskView, command: Open, number: int, ago: timedelta) -> CaseRun:
+    return CaseRun(
         case_id=str(uuid.uuid5(_CASES, command.command_id)),
         desk=desk.slug,
         number=number,
@@ -241,17 +246,36 @@ async def _start(asking: Asking, command: Open, number: int, ago: timedelta) -> 
         policy_version=desk.policy_version,
         clock_offset=-ago.total_seconds(),
     )
+
+
+async def _start(asking: Asking, run: CaseRun, command: Open) -> Outcome:
     async with measured(command.name):
         outcome = await answered(asking.context.door.open(run, command))
         if not outcome.accepted:
             raise refused(asking.caller, None, outcome)
+        return outcome
 
 
-async def _opened(asking: Asking, number: int) -> Answer:
-    async with asking.context.database.read_as(asking.caller.eyes) as session:
+def _as_told(run: CaseRun, command: Open, outcome: Outcome) -> CaseRecord | None:
+    """The case, known without reading it back: the machine decides the same words again."""
+    state = as_opened(run.policy, command, outcome.at) if outcome.at else None
+    if state is None:
+        return None
+    return CaseRecord(
+        id=uuid.UUID(run.case_id),
+        number=run.number,
+        policy=run.policy,
+        policy_version=run.policy_version,
+        state=state,
+        description=command.description,
+        clock_offset=timedelta(seconds=run.clock_offset),
+    )
+
+
+async def _as_recorded(asking: Asking, number: int) -> tuple[CaseRecord, Names]:
+    async with asking.context.database.reading_as(asking.caller.eyes) as session:
         record = await find_case(session, asking.caller, number)
-        names = await names_of(session, [record])
-    return Answer(201, represent(asking.caller, record, names).model_dump(mode="json"))
+        return record, await names_of(session, asking.caller, [record.state])
 
 
 async def copied_fields(

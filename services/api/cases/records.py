@@ -15,8 +15,6 @@ from sqlalchemy import (
     Integer,
     Row,
     Text,
-    Uuid,
-    and_,
     any_,
     bindparam,
     cast,
@@ -162,22 +160,17 @@ _NAMES: CompoundSelect[*tuple[Any, ...]] = union_all(
     select(true().label("person"), Person.email.label("key"), Person.name, Person.phone).where(
         Person.email == any_(bindparam("people", type_=ARRAY(Text)))
     ),
-    select(false(), Account.key, Account.name, null())
-    .join(Case, and_(Case.desk_id == Account.desk_id, Case.account == Account.key))
-    .where(Case.id == any_(bindparam("cases", type_=ARRAY(Uuid))))
-    .distinct(),
+    select(false(), Account.key, Account.name, null()).where(
+        Account.desk_id == bindparam("desk"), Account.key == any_(bindparam("accounts", type_=ARRAY(Text)))
+    ),
 )
 
 
-async def names_of(session: Sight, records: Collection[CaseRecord]) -> Names:
-    """Names of the people and accounts on these cases."""
-    addresses = {
-        address
-        for record in records
-        for address in (record.state.reporter, record.state.contact, record.state.assignee, *record.state.cc)
-        if address
-    }
-    wanted = {"people": list(addresses), "cases": [record.id for record in records]}
+async def names_of(session: Sight, caller: Caller, states: Collection[CaseState]) -> Names:
+    """Names of the people and accounts on these cases of the caller's desk."""
+    people = {each for state in states for each in (state.reporter, state.contact, state.assignee, *state.cc) if each}
+    accounts = {state.account for state in states if state.account}
+    wanted = {"desk": caller.desk.id, "people": list(people), "accounts": list(accounts)}
     rows = (await session.execute(_NAMES, wanted)).all()
     return Names(
         people={row.key: row.name for row in rows if row.person},

@@ -67,7 +67,7 @@ async def load_case(page: DeskPage, number: str) -> CaseView:
     require(page.caller, Access.READ)
     async with page.context.database.read_as(page.caller.eyes) as session:
         record = await find_case(session, page.caller, number)
-        names = await names_of(session, [record])
+        names = await names_of(session, page.caller, [record.state])
         files = await files_of(session, page.caller, record)
         unnamed = {file["uploaded_by"] for file in files} - names.people.keys()
         people = {**names.people, **await _called(session, unnamed)}

@@ -50,7 +50,7 @@ async def similar_cases(page: DeskPage, subject: str, account: str) -> Sequence[
         return []
     async with context.database.read_as(caller.eyes) as session:
         records = await find_cases(session, caller, numbers)
-        names = await names_of(session, records)
+        names = await names_of(session, caller, [record.state for record in records])
     return [represent(caller, record, names) for record in records]
 
 
