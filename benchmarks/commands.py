@@ -1,9 +1,9 @@
 """Durable commands over HTTP next to the bare engine: the same servers, the same callers, in turn.
 
 Ours is the whole product as `casebound up` runs it, relay, search and notifier included: a comment is answered when it
-is recorded. Bare is ``bare.py``, its callers being clients of Temporal. Between them stands ``thin.py``: bare, over
-HTTP, which shows what is left for rules, rights, read model and followers. After each round of ours the followers
-finish before bare begins, so that neither pays for the other.
+is recorded. Bare is ``bare.py``, its callers being clients of Temporal. Between them stand ``thin.py``, bare over HTTP,
+and ``least.py``, the least that leaves behind what a comment of ours does. After each round the followers finish
+before the next begins, so that nobody pays for another.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import psutil
 from temporalio.client import Client
 
-from benchmarks import thin
+from benchmarks import least, thin
 from benchmarks.bare import QUEUE, Bare, BareOpening
 from benchmarks.pairs import pairs_as_figures
 from shared.temporal import connect
@@ -131,11 +132,43 @@ async def _thin(stack: RunningStack, token: str) -> AsyncIterator[Side]:
 
 
 @asynccontextmanager
-async def _ours(stack: RunningStack, desk: StackDesk) -> AsyncIterator[Side]:
+async def _least(stack: RunningStack, desk: StackDesk, token: str) -> AsyncIterator[Side]:
+    port, numbers = free_port(), await _opened(stack, desk)
+    with (
+        _running("benchmarks.least", "worker", stack.data_dir) as worker,
+        _running("benchmarks.least", "api", stack.data_dir, port, desk.slug, BOB) as api,
+    ):
+        handles = await least.start(stack.settings, desk.slug, numbers)
+        lines = [await LeanConnection.to(f"http://127.0.0.1:{port}", token) for _ in range(CALLERS)]
+
+        async def comment(number: int, caller: int) -> None:
+            status, answer = await lines[caller].post(f"/cases/{numbers[number % CASES]}/comments", {"body": "hello"})
+            if status != 201:
+                raise RuntimeError(f"{status} {answer}")
+
+        ours = {"relay" if part == "worker" else part: stack.pid(part) for part in PARTS if part != "api"}
+        yield Side(comment, comment, ours | {"worker": worker, "api": api}, partial(_told, stack, desk))
+        for line in lines:
+            await line.close()
+        for handle in handles:
+            await handle.terminate()
+
+
+async def _opened(stack: RunningStack, desk: StackDesk) -> list[int]:
+    """Numbers of CASES new cases."""
     async with Connections(stack.api, 1).kept() as connections:
         bob = desk.caller(connections, BOB)
-        numbers = [(await bob.open(subject="hello", description="hello"))["number"] for _ in range(CASES)]
-    lines = [await LeanConnection.to(stack.api, bob.token) for _ in range(CALLERS)]
+        return [(await bob.open(subject="hello", description="hello"))["number"] for _ in range(CASES)]
+
+
+async def _told(stack: RunningStack, desk: StackDesk) -> None:
+    await told(stack.settings, desk.slug, 60)
+
+
+@asynccontextmanager
+async def _ours(stack: RunningStack, desk: StackDesk, token: str) -> AsyncIterator[Side]:
+    numbers = await _opened(stack, desk)
+    lines = [await LeanConnection.to(stack.api, token) for _ in range(CALLERS)]
     cases = f"/api/v1/desks/{desk.slug}/cases"
 
     async def post(caller: int, path: str, body: Json) -> None:
@@ -149,10 +182,7 @@ async def _ours(stack: RunningStack, desk: StackDesk) -> AsyncIterator[Side]:
     async def opening(_: int, caller: int) -> None:
         await post(caller, cases, {"subject": "hello", "description": "hello"})
 
-    async def rest() -> None:
-        await told(stack.settings, desk.slug, 60)
-
-    yield Side(comment, opening, {part: stack.pid(part) for part in PARTS}, rest)
+    yield Side(comment, opening, {part: stack.pid(part) for part in PARTS}, partial(_told, stack, desk))
     for line in lines:
         await line.close()
 
@@ -224,29 +254,30 @@ async def measure() -> dict[str, float]:
 async def _measure(stack: RunningStack) -> dict[str, float]:
     desk = await make_desk(stack)
     token = issue(stack.settings, BOB, desk.slug, TOKEN_TTL)
-    async with _ours(stack, desk) as ours, _bare(stack) as bare:
-        async with _thin(stack, token) as thin_side:
-            for side in (bare, thin_side, ours):
+    async with _ours(stack, desk, token) as ours, _bare(stack) as bare:
+        async with _thin(stack, token) as thin_side, _least(stack, desk, token) as least_side:
+            sides = {"bare": bare, "thin": thin_side, "least": least_side, "ours": ours}
+            for side in sides.values():
                 await _comments(side)
-            rounds = [[await _comments(side) for side in (bare, thin_side, ours)] for _ in range(ROUNDS)]
-            alone = [[await _latency(side) for side in (bare, thin_side, ours)] for _ in range(3)]
+            rounds = [{name: await _comments(side) for name, side in sides.items()} for _ in range(ROUNDS)]
+            alone = [{name: await _latency(side) for name, side in sides.items()} for _ in range(3)]
         openings = [(await _openings(bare), await _openings(ours)) for _ in range(ROUNDS)]
-    figures = pairs_as_figures("comments/s, 16 callers", "bare", [(first, last) for first, _, last in rounds])
+    figures = _beside_bare("comments/s, 16 callers", rounds)
     figures |= pairs_as_figures("openings/s, 16 callers", "bare", openings)
-    figures |= pairs_as_figures("comment p50 ms, 1 caller", "bare", [(first, last) for first, _, last in alone])
-    figures |= _of_thin("comments/s, 16 callers", rounds) | _of_thin("comment p50 ms, 1 caller", alone)
-    for whose, side in (("bare", bare), ("thin", thin_side), ("ours", ours)):
-        figures |= {f"CPU ms a comment, {whose}, {name}": cost for name, cost in side.cpu.items()}
-        figures[f"CPU ms a comment, {whose}, all"] = sum(side.cpu.values())
+    figures |= _beside_bare("comment p50 ms, 1 caller", alone)
+    for name, side in sides.items():
+        figures |= {f"CPU ms a comment, {name}, {part}": cost for part, cost in side.cpu.items()}
+        figures[f"CPU ms a comment, {name}, all"] = sum(side.cpu.values())
     return figures
 
 
-def _of_thin(name: str, rounds: list[list[float]]) -> dict[str, float]:
-    """What the least that is possible over HTTP reaches, beside the bare engine."""
-    return {
-        f"{name}, thin": statistics.median(thin for _, thin, _ in rounds),
-        f"{name}, thin by bare": statistics.median(thin / bare for bare, thin, _ in rounds),
-    }
+def _beside_bare(name: str, rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Ours and bare, their ratio, and what thin and least reach beside bare."""
+    figures = pairs_as_figures(name, "bare", [(each["bare"], each["ours"]) for each in rounds])
+    for side in ("thin", "least"):
+        figures[f"{name}, {side}"] = statistics.median(each[side] for each in rounds)
+        figures[f"{name}, {side} by bare"] = statistics.median(each[side] / each["bare"] for each in rounds)
+    return figures
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ class Eyes:
 _CLOSED: Final = f"BEGIN; SET LOCAL ROLE {Role.API}; SET LOCAL {LOOKED_THROUGH} = ''"
 
 
-def _begin(eyes: Eyes | None) -> str:
-    """What begins the transaction, in one message to the server.
+def beginning(eyes: Eyes | None) -> str:
+    """What begins a transaction, in one message to the server.
 
     The role is set although the connection has it from its start: not even a ``SET ROLE`` that somebody left behind
     counts.
@@ -143,7 +143,7 @@ async def _transaction(engine: AsyncEngine, eyes: Eyes | None, end: str) -> Asyn
     async with engine.connect() as connection:
         driver = _driver(connection)
         try:
-            await _tell(driver, _begin(eyes))
+            await _tell(driver, beginning(eyes))
             yield connection
             await _tell(driver, end)
         except Exception:

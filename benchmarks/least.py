@@ -1,0 +1,195 @@
+"""The least that a comment of ours can cost in this stack: a program, its worker or its HTTP service.
+
+``thin.py`` with what a comment leaves behind: its case is looked up through the caller's eyes, case and event are
+written by one statement, as ours are, and the relay is woken, so that search and notifier follow. All by hand, for one
+kind of comment: no rules, no rights, no second request with a key, no spans, and none of the libraries that carry
+those. What ours costs beyond that is what the product and its libraries do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import orjson
+import uvicorn
+import uvloop
+from fastapi import FastAPI, Header
+from temporalio import activity, workflow
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from services.api.comments.schemas import NewComment
+from services.workflows.relay import Waker
+from shared.contracts.search import Viewer
+from shared.db.roles import Role
+from shared.db.viewed import Eyes, beginning
+from shared.processes import set_by_signal, spare_the_collector
+from shared.settings import Settings, load_settings
+from shared.temporal import connect
+from shared.tokens import verify
+
+QUEUE = "least"
+_FIND = 'SELECT id, seq, state FROM "case" WHERE desk_id = $1 AND number = $2'
+_RECORDED = """
+    SELECT c.id, c.number, c.state FROM "case" c JOIN desk d ON d.id = c.desk_id
+    WHERE d.slug = $1 AND c.number = any($2::int[])
+"""
+_RECORD = """
+    WITH written AS (
+        UPDATE "case" SET seq = $2, updated_at = $3, state = $4 WHERE id = $1 AND seq = $2 - 1 RETURNING id
+    )
+    INSERT INTO case_event (case_id, seq, kind, at, actor, actor_email, command_id, command, part, data, snapshot)
+    SELECT id, $2, 'commented', $3, $5, $6, $7, 'comment', 0, $8, $4 FROM written
+"""
+
+
+def workflow_id(number: int) -> str:
+    """Of the workflow that takes the comments on so many-th case."""
+    return f"least-{number}"
+
+
+@workflow.defn
+class Least:
+    """A case that takes comments, and nothing else, until it is ended from outside."""
+
+    @workflow.init
+    def __init__(self, case: dict[str, Any]) -> None:
+        self._case = case
+
+    @workflow.run
+    async def run(self, _: dict[str, Any]) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.update
+    async def comment(self, comment: dict[str, Any]) -> int:
+        now = workflow.now().isoformat()
+        state = {**self._case["state"], "seq": self._case["state"]["seq"] + 1, "updated_at": now}
+        recorded = {"id": self._case["id"], "state": state, "comment": comment}
+        await workflow.execute_local_activity("insert_comment", recorded, start_to_close_timeout=timedelta(seconds=10))
+        self._case["state"] = state
+        return int(state["seq"])
+
+
+class _Record:
+    def __init__(self, pool: asyncpg.Pool, committed: Waker) -> None:
+        self._pool = pool
+        self._committed = committed
+
+    @activity.defn
+    async def insert_comment(self, recorded: dict[str, Any]) -> None:
+        state, comment = recorded["state"], recorded["comment"]
+        written = await self._pool.execute(
+            _RECORD,
+            uuid.UUID(recorded["id"]),
+            state["seq"],
+            datetime.fromisoformat(state["updated_at"]),
+            orjson.dumps(state).decode(),
+            orjson.dumps(comment["actor"]).decode(),
+            comment["actor"]["email"],
+            comment["command_id"],
+            orjson.dumps({"body": comment["body"], "in_reply_to": None}).decode(),
+        )
+        if written != "INSERT 0 1":
+            raise RuntimeError(written)
+        self._committed()
+
+
+async def _work(settings: Settings) -> None:
+    stop, client, waker = set_by_signal(), await connect(settings), Waker(settings.database_url)
+    pool = await asyncpg.create_pool(
+        settings.database_url, min_size=10, max_size=10, server_settings=Role.SERVICE.settings
+    )
+    worker = Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[Least],
+        activities=[_Record(pool, waker).insert_comment],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    waking = asyncio.create_task(waker.run())
+    async with worker:
+        spare_the_collector()
+        print("ready", flush=True)
+        await stop.wait()
+    waking.cancel()
+    await pool.close()
+
+
+def _app(settings: Settings, client: Client, pool: asyncpg.Pool, eyes: Eyes) -> FastAPI:
+    app = FastAPI()
+    begin = beginning(eyes)
+
+    @app.post("/cases/{number}/comments", status_code=201)
+    async def comment(number: int, form: NewComment, authorization: Annotated[str, Header()]) -> dict[str, int]:
+        claims = verify(settings, authorization.removeprefix("Bearer "))
+        async with pool.acquire() as connection:
+            await connection.execute(begin)
+            found = await connection.fetchrow(_FIND, eyes.desk, number)
+            await connection.execute("ROLLBACK")
+        if found is None:
+            raise RuntimeError(f"no case {number}")
+        actor = {"kind": "customer", "email": claims.subject, "name": claims.subject}
+        said = {"command_id": uuid.uuid4().hex, "actor": actor, "body": form.body}
+        return {"seq": await client.get_workflow_handle(workflow_id(number)).execute_update(Least.comment, said)}
+
+    return app
+
+
+async def _serve(settings: Settings, port: int, slug: str, email: str) -> None:
+    pool = await asyncpg.create_pool(settings.database_url, min_size=10, max_size=10)
+    desk = await pool.fetchval("SELECT id FROM desk WHERE slug = $1", slug)
+    eyes = Eyes(desk=desk, viewer=Viewer(staff=False, email=email), actor=f"customer:{email}", who=email)
+    config = uvicorn.Config(
+        _app(settings, await connect(settings), pool, eyes),
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+    )
+    spare_the_collector()
+    print("ready", flush=True)
+    await uvicorn.Server(config).serve()
+    await pool.close()
+
+
+async def start(settings: Settings, desk: str, numbers: Sequence[int]) -> list[WorkflowHandle[Any, Any]]:
+    """Start workflows that go on with cases as they are recorded, to the last event.
+
+    Args:
+        settings: of a running stack.
+        desk: slug of the desk.
+        numbers: of its cases, whose own workflows are left with nothing to do.
+    """
+    client = await connect(settings)
+    connection = await asyncpg.connect(settings.database_url, server_settings=Role.SERVICE.settings)
+    try:
+        rows = await connection.fetch(_RECORDED, desk, numbers)
+    finally:
+        await connection.close()
+    return [
+        await client.start_workflow(
+            Least.run,
+            {"id": str(row["id"]), "state": orjson.loads(row["state"])},
+            id=workflow_id(row["number"]),
+            task_queue=QUEUE,
+        )
+        for row in rows
+    ]
+
+
+def main() -> None:
+    """``worker DIRECTORY`` or ``api DIRECTORY PORT DESK ADDRESS``, of a running stack."""
+    part, directory, *more = sys.argv[1:]
+    settings = load_settings(Path(directory))
+    uvloop.run(_work(settings) if part == "worker" else _serve(settings, int(more[0]), more[1], more[2]))
+
+
+if __name__ == "__main__":
+    main()
