@@ -29,16 +29,15 @@ class Clock:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._moved
 
-    async def move_to(self, moment: datetime) -> timedelta:
+    async def move_to(self, moment: datetime) -> None:
         """Move to a moment that is at least a second away, to the second before it if it lies between two.
 
-        Returns:
-            How long it took: what fell due on the way was done no later than that after it was due.
+        What fell due on the way is done then: at its time or after it, for a timer counts from when the command that
+        set it was done, and before what the clock shows.
         """
-        began, seconds = datetime.now(UTC), int((moment - self.now()).total_seconds())
+        seconds = int((moment - self.now()).total_seconds())
         await asyncio.to_thread(fast_forward, self._settings, self._desk, self._number, f"{seconds}s")
         self._moved += timedelta(seconds=seconds)
-        return datetime.now(UTC) - began
 
 
 def next_weekday(after: datetime, weekday: int, hour: int, zone: ZoneInfo, minute: int = 0) -> datetime:

@@ -31,7 +31,7 @@ Searchable = tuple[str | None, str | None]
 
 def searchable(state: CaseState) -> Searchable:
     """What Temporal is to know of a case."""
-    return state.status.value, state.severity or None
+    return state.status.value, state.severity
 
 
 def known_to_temporal(attributes: TypedSearchAttributes) -> Searchable:

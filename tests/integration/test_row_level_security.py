@@ -130,7 +130,7 @@ async def test_the_check_is_out_of_the_way_so_that_the_wall_alone_holds(
     cases = crowd.cases[person.desk.slug]
     hidden = next(number for number, case in cases.items() if not person.sees(case))
     assert (await person.requests.get(f"/cases/{hidden}")).status_code == 404
-    monkeypatch.setattr(viewed, "_begin", lambda _: f"BEGIN; SET LOCAL ROLE {Role.SERVICE}")
+    monkeypatch.setattr(viewed, "beginning", lambda _: f"BEGIN; SET LOCAL ROLE {Role.SERVICE}")
     assert (await person.requests.get(f"/cases/{hidden}")).status_code == 200
     listed = (await person.requests.get("/cases", page_size=100)).json()
     assert listed["total"] == len(cases)
