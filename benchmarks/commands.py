@@ -16,7 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -234,8 +234,9 @@ def spent(processes: Mapping[str, int]) -> dict[str, float]:
     for name, pid in processes.items():
         process, seconds = psutil.Process(pid), 0.0
         for each in (process, *process.children(recursive=True)):
-            times = each.cpu_times()
-            seconds += times.user + times.system
+            with suppress(psutil.NoSuchProcess):  # a connection's, or one that Postgres cleaned up with
+                times = each.cpu_times()
+                seconds += times.user + times.system
         spent[name] = seconds
     spent["caller"] = sum(os.times()[:2])
     return spent
