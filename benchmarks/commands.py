@@ -61,8 +61,8 @@ class Side:
     open: Command
     processes: Mapping[str, int]
     rest: Callable[[], Awaitable[None]]
-    cpu: dict[str, float] = field(default_factory=dict)
-    """Milliseconds of processor time for a comment, by process, what follows included."""
+    cpu: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Milliseconds of processor time for a command, by what it is and then by process, what follows included."""
 
 
 @contextmanager
@@ -120,9 +120,7 @@ async def _thin(stack: RunningStack, token: str) -> AsyncIterator[Side]:
         lines = [await LeanConnection.to(f"http://127.0.0.1:{port}", token) for _ in range(CALLERS)]
 
         async def comment(number: int, caller: int) -> None:
-            status, answer = await lines[caller].post(f"/cases/{number % CASES}/comments", {"body": "hello"})
-            if status != 201:
-                raise RuntimeError(f"{status} {answer}")
+            await _post(lines[caller], f"/cases/{number % CASES}/comments", {"body": "hello"})
 
         yield Side(comment, comment, {**_servers(stack), "worker": worker, "api": api}, _nothing_follows)
         for line in lines:
@@ -142,9 +140,7 @@ async def _least(stack: RunningStack, desk: StackDesk, token: str) -> AsyncItera
         lines = [await LeanConnection.to(f"http://127.0.0.1:{port}", token) for _ in range(CALLERS)]
 
         async def comment(number: int, caller: int) -> None:
-            status, answer = await lines[caller].post(f"/cases/{numbers[number % CASES]}/comments", {"body": "hello"})
-            if status != 201:
-                raise RuntimeError(f"{status} {answer}")
+            await _post(lines[caller], f"/cases/{numbers[number % CASES]}/comments", {"body": "hello"})
 
         ours = {"relay" if part == "worker" else part: stack.pid(part) for part in PARTS if part != "api"}
         yield Side(comment, comment, ours | {"worker": worker, "api": api}, partial(_told, stack, desk))
@@ -161,6 +157,12 @@ async def _opened(stack: RunningStack, desk: StackDesk) -> list[int]:
         return [(await bob.open(subject="hello", description="hello"))["number"] for _ in range(CASES)]
 
 
+async def _post(line: LeanConnection, path: str, body: Json) -> None:
+    status, answer = await line.post(path, body)
+    if status != 201:
+        raise RuntimeError(f"{status} {answer}")
+
+
 async def _told(stack: RunningStack, desk: StackDesk) -> None:
     await told(stack.settings, desk.slug, 60)
 
@@ -171,16 +173,11 @@ async def _ours(stack: RunningStack, desk: StackDesk, token: str) -> AsyncIterat
     lines = [await LeanConnection.to(stack.api, token) for _ in range(CALLERS)]
     cases = f"/api/v1/desks/{desk.slug}/cases"
 
-    async def post(caller: int, path: str, body: Json) -> None:
-        status, answer = await lines[caller].post(path, body)
-        if status != 201:
-            raise RuntimeError(f"{status} {answer}")
-
     async def comment(number: int, caller: int) -> None:
-        await post(caller, f"{cases}/{numbers[number % CASES]}/comments", {"body": "hello"})
+        await _post(lines[caller], f"{cases}/{numbers[number % CASES]}/comments", {"body": "hello"})
 
     async def opening(_: int, caller: int) -> None:
-        await post(caller, cases, {"subject": "hello", "description": "hello"})
+        await _post(lines[caller], cases, {"subject": "hello", "description": "hello"})
 
     yield Side(comment, opening, {part: stack.pid(part) for part in PARTS}, partial(_told, stack, desk))
     for line in lines:
@@ -200,21 +197,24 @@ async def _rate(command: Command, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
-async def _comments(side: Side) -> float:
-    """The rate of a round of comments; notes what they cost each process."""
+async def _round(side: Side, what: str, command: Command, count: int) -> float:
+    """The rate of a round; notes what such a command costs each process, the least of all rounds."""
     before = spent(side.processes)
-    rate = await _rate(side.comment, PER_ROUND)
+    rate = await _rate(command, count)
     await side.rest()
+    costs = side.cpu.setdefault(what, {})
     for name, seconds in spent(side.processes).items():
-        cost = (seconds - before[name]) * 1000 / PER_ROUND
-        side.cpu[name] = min(cost, side.cpu.get(name, cost))
+        cost = (seconds - before[name]) * 1000 / count
+        costs[name] = min(cost, costs.get(name, cost))
     return rate
+
+
+async def _comments(side: Side) -> float:
+    return await _round(side, "a comment", side.comment, PER_ROUND)
 
 
 async def _openings(side: Side) -> float:
-    rate = await _rate(side.open, OPENINGS)
-    await side.rest()
-    return rate
+    return await _round(side, "an opening", side.open, OPENINGS)
 
 
 async def _latency(side: Side) -> float:
@@ -267,8 +267,9 @@ async def _measure(stack: RunningStack) -> dict[str, float]:
     figures |= pairs_as_figures("openings/s, 16 callers", "bare", openings)
     figures |= _beside_bare("comment p50 ms, 1 caller", alone)
     for name, side in sides.items():
-        figures |= {f"CPU ms a comment, {name}, {part}": cost for part, cost in side.cpu.items()}
-        figures[f"CPU ms a comment, {name}, all"] = sum(side.cpu.values())
+        for what, costs in side.cpu.items():
+            figures |= {f"CPU ms {what}, {name}, {part}": cost for part, cost in costs.items()}
+            figures[f"CPU ms {what}, {name}, all"] = sum(costs.values())
     return figures
 
 

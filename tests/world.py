@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -26,7 +26,7 @@ from shared.db.engine import Database
 from shared.db.models import Case, CaseEvent
 from shared.domain.case import Actor, ActorKind, CaseState
 from shared.domain.commands import Command, Open
-from shared.domain.decision import decide
+from shared.domain.decision import as_opened, decide
 from shared.domain.policy import Policy
 from shared.domain.profiles import STANDARD
 from shared.domain.refusals import Refusal
@@ -123,10 +123,14 @@ class World:
         self.numbers += 1
         return CaseRun(case_id=str(uuid.uuid4()), desk=desk, number=self.numbers, policy=policy, policy_version=1)
 
+    async def enter(self, run: CaseRun, command: Open) -> Outcome:
+        """Through the door, as the API does."""
+        return await self.door.open(run, command, as_opened(run.policy, command, datetime.now(UTC)))
+
     async def open(self, policy: Policy = STANDARD, **fields: Any) -> CaseInTest:
         run = self.run_of(await self.desk(policy), policy)
         values = {"subject": "Printer on fire", "description": "It burns.", "reporter": BOB.email, **fields}
-        outcome = await self.door.open(run, Open(command_id=command_id(), actor=BOB, **values))
+        outcome = await self.enter(run, Open(command_id=command_id(), actor=BOB, **values))
         assert outcome.accepted, outcome
         return CaseInTest(self, CaseAddress(run.desk, run.number, uuid.UUID(run.case_id)), policy)
 

@@ -12,7 +12,6 @@ import uuid
 from collections import deque
 from collections.abc import Sized
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -37,7 +36,6 @@ from shared.db.cases import load_run
 from shared.db.engine import Database
 from shared.domain.case import CaseState
 from shared.domain.commands import Command, Open
-from shared.domain.decision import as_opened
 from shared.telemetry import SpanKind, current_traceparent, get_logger, span
 from shared.telemetry.metrics import door_queue_depth
 from shared.temporal.cases import case_start
@@ -95,7 +93,7 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """What a new case's workflow starts with, and the case as its opening will leave it; None if that is refused."""
+    """What a new case's workflow starts with, and what Temporal is told of the case with it."""
 
     run: CaseRun
     state: CaseState | None
@@ -139,15 +137,19 @@ class Door:
         """
         return await self._enter(address, None, command)
 
-    async def open(self, run: CaseRun, command: Open) -> Outcome:
+    async def open(self, run: CaseRun, command: Open, foreseen: CaseState | None) -> Outcome:
         """Open a case: start its workflow, or find it started by an earlier try of the same command.
+
+        Args:
+            run: what the workflow starts with.
+            command: that opens the case.
+            foreseen: the case as that will leave it (``as_opened``): what Temporal is told of it from the start.
 
         Raises:
             CaseUnavailable: no answer in time.
         """
         address = CaseAddress(desk=run.desk, number=run.number, case_id=uuid.UUID(run.case_id))
-        opening = _Opening(run, as_opened(run.policy, command, datetime.now(UTC)))
-        return await self._enter(address, opening, command)
+        return await self._enter(address, _Opening(run, foreseen), command)
 
     async def close(self) -> None:
         """Wait for what is under way."""

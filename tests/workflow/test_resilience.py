@@ -164,13 +164,13 @@ async def test_opening_many_times_with_one_command_makes_one_case(world: World) 
     command = c.Open(
         command_id=command_id(), actor=BOB, subject="Once", description="Only once", reporter="bob@acme.example"
     )
-    outcomes = await asyncio.gather(*(world.door.open(run, command) for _ in range(50)))
+    outcomes = await asyncio.gather(*(world.enter(run, command) for _ in range(50)))
     assert {(outcome.accepted, outcome.seq) for outcome in outcomes} == {(True, 1)}
 
 
 async def test_an_opening_that_is_refused_leaves_no_workflow_running(world: World) -> None:
     run = world.run_of(await world.desk(HELP_CENTRE), HELP_CENTRE)
-    outcome = await world.door.open(
+    outcome = await world.enter(
         run, c.Open(command_id=command_id(), actor=BOB, subject="", description="", reporter="bob@acme.example")
     )
     assert (outcome.accepted, outcome.code, outcome.fields) == (False, "field_required", ("subject", "description"))

@@ -33,6 +33,7 @@ from services.api.refusals import refused
 from shared.contracts.workflow import CaseRun, Outcome
 from shared.db.engine import Reader
 from shared.db.viewed import Sight
+from shared.domain.case import CaseState
 from shared.domain.commands import FollowUp, Open
 from shared.domain.decision import as_opened, decide
 from shared.domain.lifecycle import Action
@@ -92,7 +93,7 @@ async def open_case(asking: Asking, form: NewCase, ago: timedelta = NOW) -> Answ
             may_be_followed(asking.caller, parent, ticket.number)
         command = replace(command, command_id=ticket.command_id)
         run = _first_run(asking.caller.desk, command, ticket.number, ago)
-        outcome = await _start(asking, run, command)
+        outcome = await _start(asking, run, command, foreseen)
         told = _as_told(run, command, outcome) if ticket.fresh else None
         record, names = (told, names) if told else await _as_recorded(asking, ticket.number)
         answer = Answer(201, represent(asking.caller, record, names).model_dump(mode="json"))
@@ -248,9 +249,9 @@ def _first_run(desk: DeskView, command: Open, number: int, ago: timedelta) -> Ca
     )
 
 
-async def _start(asking: Asking, run: CaseRun, command: Open) -> Outcome:
+async def _start(asking: Asking, run: CaseRun, command: Open, foreseen: CaseState | None) -> Outcome:
     async with measured(command.name):
-        outcome = await answered(asking.context.door.open(run, command))
+        outcome = await answered(asking.context.door.open(run, command, foreseen))
         if not outcome.accepted:
             raise refused(asking.caller, None, outcome)
         return outcome
