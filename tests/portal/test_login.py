@@ -83,6 +83,8 @@ async def test_light_and_dark_are_remembered(portal: Portal, script: bool) -> No
     await window.go("/desks/standard/cases")
     await expect(root).to_have_attribute("data-theme", "dark")
     await expect(window.page.get_by_role("button", name="Dark", exact=True)).to_have_attribute("aria-pressed", "true")
+    kept = [cookie for cookie in await window.page.context.cookies() if cookie.get("name") == "theme"]
+    assert [cookie.get("httpOnly") for cookie in kept] == [False], "a script is to change it later"
 
 
 async def test_logging_in_and_out_works_without_script(portal: Portal) -> None:

@@ -199,6 +199,29 @@ async def test_a_round_by_keyboard_alone(portal: Portal) -> None:
         assert said["body"] == text
 
 
+async def test_to_go_on_after_sending_holds_from_the_moment_it_is_ticked(portal: Portal) -> None:
+    """Also for who opens a case in the same second, over a line on which nothing has arrived yet."""
+    async with staged(portal, STANDARD, word()) as case:
+        await case.agent.act(case.number, "take")
+        window = await portal.window(STANDARD.agent, queue(STANDARD, "awaiting-me"))
+        page, habit = window.page, window.page.get_by_label("After sending, open the next case")
+        arrived = asyncio.Event()
+
+        async def late(route: Route) -> None:
+            await arrived.wait()
+            await route.abort()
+
+        await page.route("**/habits/**", late)
+        for on, button in ((True, "Send and next"), (False, "Send")):
+            await habit.set_checked(on)
+            await row(window, case).get_by_role("link").click()
+            await page.wait_for_url(f"**/cases/{case.number}")
+            await expect(page.get_by_role("button", name=button, exact=True)).to_be_visible()
+            await page.goto(portal.base + queue(STANDARD, "awaiting-me"))
+            await expect(habit).to_be_checked(checked=on)
+        arrived.set()
+
+
 async def test_keys_are_shown_under_the_question_mark(portal: Portal) -> None:
     async with staged(portal, STANDARD, word()) as case:
         window = await portal.window(STANDARD.agent, queue(STANDARD, "unassigned"))

@@ -97,10 +97,17 @@ class Page:
             answer.set_cookie(SAID, quote(said), max_age=60, path="/", secure=True, httponly=True, samesite="lax")
         return answer
 
-    def remember(self, answer: Response, name: str, value: str) -> None:
-        """Keep a habit of this browser: theme, desk."""
+    def remember(self, answer: Response, name: str, value: str, *, for_scripts: bool = False) -> None:
+        """Keep a habit of this browser: theme, desk.
+
+        Args:
+            answer: that tells the browser.
+            name: of the habit.
+            value: of the habit.
+            for_scripts: whether scripts keep it as well, which they can't once it is out of their reach.
+        """
         answer.set_cookie(
-            name, quote(value), max_age=_YEAR_SECONDS, path="/", secure=True, httponly=True, samesite="lax"
+            name, quote(value), max_age=_YEAR_SECONDS, path="/", secure=True, httponly=not for_scripts, samesite="lax"
         )
 
     @property

@@ -43,7 +43,7 @@ async def post_theme(page: PersonPageHere, form: FormHere) -> Response:
     """Light, dark, or as the system has it; a script does the same without leaving the page."""
     theme, back = form.text("theme"), form.text("next")
     answer = page.go(local(back) or "/")
-    page.remember(answer, "theme", theme if theme in THEMES else "auto")
+    page.remember(answer, "theme", theme if theme in THEMES else "auto", for_scripts=True)
     return answer
 
 

@@ -74,10 +74,10 @@ async def post_queue(queue: str, page: DeskPageHere, form: FormHere) -> Response
 
 @router.post("/desks/{desk}/habits/after-sending")
 async def post_after_sending(page: DeskPageHere, form: FormHere) -> Response:
-    """Where one is once a reply is sent: at the next case, or still at this one."""
+    """Where one is once a reply is sent: at the next case, or still at this one; a script keeps that itself."""
     goes_to_next = form.text(AFTER_SENDING) == _NEXT
-    answer = Response(status_code=204) if page.is_fragment else page.go(local(form.text("next")) or page.path("queues"))
-    page.remember(answer, AFTER_SENDING, _NEXT if goes_to_next else "stay")
+    answer = page.go(local(form.text("next")) or page.path("queues"))
+    page.remember(answer, AFTER_SENDING, _NEXT if goes_to_next else "stay", for_scripts=True)
     return answer
 
 

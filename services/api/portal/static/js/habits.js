@@ -1,8 +1,9 @@
-// What this browser is used to: its time zone, and light or dark.
+// What this browser is used to: its time zone, light or dark, and whether one goes on to the next case.
+// Kept by the script itself, so that a page which is opened in the same moment knows.
 
 const YEAR_SECONDS = 365 * 24 * 3600;
 
-/** Tell the server the time zone, and switch colours without leaving the page. */
+/** Tell the server the time zone, switch colours without leaving the page, and keep what is ticked as a habit. */
 export function startHabits() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) keep("zone", zone);
@@ -18,6 +19,9 @@ export function startHabits() {
       }
     });
   }
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-habit]")) keep(target.name, target.checked ? target.value : "");
+  });
 }
 
 function keep(name, value) {
