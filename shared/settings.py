@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     """The address that those listen on; ``0.0.0.0`` in a container, for Prometheus and the probes."""
     span_store: Path | None = None
     """SQLite file that keeps recent spans for ``casebound trace``; OTLP exporters follow ``OTEL_*``."""
+    traced_reads: float = Field(default=0.1, ge=0, le=1)
+    """The share of requests that only read whose spans are kept, where their caller sends no ``traceparent``. Commands
+    all have theirs. ``OTEL_TRACES_SAMPLER`` decides about all of them if it is set."""
     log_format: Literal["json", "console"] = "json"
     """``json``: one object a line; ``console``: for people."""
     command_timeout: float = Field(default=15.0, gt=0)

@@ -5,10 +5,8 @@ No clock, no input or output: the time comes in as an argument.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
-from itertools import product
+from functools import lru_cache, partial
 
 from shared.domain import commands as c
 from shared.domain import events as e
@@ -21,14 +19,15 @@ from shared.domain.limits import CC_MAX_ADDRESSES
 from shared.domain.policy import OnceSealed, Policy, Reopen
 from shared.domain.refusals import Refusal, RefusalCode
 
-_ROWS = {
-    (who, phase): {
-        action: rows
-        for action in Action
-        if (rows := tuple(row for row in LIFECYCLE if row.action is action and row.fits(who, phase)))
-    }
-    for who, phase in product(ActorKind, Phase)
-}
+
+@lru_cache(maxsize=1024)
+def _offered(policy: Policy, who: ActorKind, phase: Phase) -> dict[Action, Row]:
+    """The line by which a desk of that policy offers each action to somebody of that kind; of several the first."""
+    rows = (row for row in LIFECYCLE if row.fits(who, phase) and row.desk(policy))
+    first: dict[Action, Row] = {}
+    for row in rows:
+        first.setdefault(row.action, row)
+    return {action: first[action] for action in Action if action in first}
 
 
 def phase_of(state: CaseState) -> Phase:
@@ -44,10 +43,6 @@ def action_of(command: c.Command) -> Action:
     if isinstance(command, c.Assign) and command.take:
         return A.TAKE
     return Action(command.name.replace("_", "-"))
-
-
-def _row_of(rows: Iterable[Row], policy: Policy) -> Row | None:
-    return next((row for row in rows if row.desk(policy)), None)
 
 
 def _refuse(action: Action, who: ActorKind, state: CaseState, policy: Policy) -> Refusal:
@@ -135,8 +130,7 @@ def allowed_actions(state: CaseState, policy: Policy, who: ActorKind, now: datet
         The lines of the table by which it would be accepted: each with its action and the fields that this needs.
     """
     state = elapsed(state, policy, now)
-    rows = (_row_of(rows, policy) for rows in _ROWS[who, phase_of(state)].values())
-    return tuple(row for row in rows if row and not row.unless(state, now))
+    return tuple(row for row in _offered(policy, who, phase_of(state)).values() if not row.unless(state, now))
 
 
 def decide(state: CaseState | None, policy: Policy, command: c.Command, now: datetime) -> tuple[e.Event, ...] | Refusal:
@@ -190,7 +184,7 @@ def _facts(state: CaseState | None, policy: Policy, command: c.Command, now: dat
             ),
         )
     action, who = action_of(command), command.actor.kind
-    row = _row_of(_ROWS[who, phase_of(state)].get(action, ()), policy)
+    row = _offered(policy, who, phase_of(state)).get(action)
     if row is None:
         return _refuse(action, who, state, policy)
     refusal = row.unless(state, now) or _missing(row, command) or _beyond(state, command)

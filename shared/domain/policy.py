@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, get_args
 
@@ -131,7 +131,7 @@ class Policy:
         cc_gets_everything: CC addresses are told of every update, not only of replies and changes of status.
     """
 
-    labels: dict[Status, str]
+    labels: dict[Status, str] = field(hash=False)
     status_groups: tuple[StatusGroup, ...] = ()
     on_resolve: OnResolve = OnResolve.AWAIT_CONFIRMATION
     customer_may_end_by: frozenset[EndBy] = frozenset()

@@ -22,6 +22,7 @@ from opentelemetry.util.types import AttributeValue
 
 from shared.settings import Settings
 from shared.telemetry import logs
+from shared.telemetry.sampling import commands_and_some_reads
 from shared.telemetry.span_store import SpanStoreExporter
 
 __all__ = [
@@ -87,8 +88,9 @@ def setup(service: str, settings: Settings) -> Telemetry:
     """Set up logging and tracing of this process. Call once, before clients and engines are made.
 
     Spans go to the local span store if `settings.span_store` is set, and to an OTLP collector over HTTP if
-    `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set. Other `OTEL_*` variables mean what
-    OpenTelemetry says (`OTEL_SDK_DISABLED`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, …).
+    `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set. Every command is traced and
+    `settings.traced_reads` of what is only read. Other `OTEL_*` variables mean what OpenTelemetry says
+    (`OTEL_SDK_DISABLED`, `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`, …).
 
     Args:
         service: `api`, `worker`, `search` or `notifier`; spans carry `service.name` `casebound-{service}`.
@@ -133,7 +135,9 @@ def _make_provider(service: str, settings: Settings) -> TracerProvider | None:
         }
     )
     max_links = None if "OTEL_SPAN_LINK_COUNT_LIMIT" in os.environ else _MAX_LINKS
-    made = TracerProvider(resource=resource, span_limits=SpanLimits(max_links=max_links), shutdown_on_exit=False)
+    sampler = None if "OTEL_TRACES_SAMPLER" in os.environ else commands_and_some_reads(settings.traced_reads)
+    limits = SpanLimits(max_links=max_links)
+    made = TracerProvider(sampler, resource, shutdown_on_exit=False, span_limits=limits)
     made.add_span_processor(_Redaction())
     for processor in processors:
         made.add_span_processor(processor)

@@ -29,6 +29,6 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def traced(store: Path) -> Iterator[telemetry.Telemetry]:
-    active = telemetry.setup("api", Settings(span_store=store))
+    active = telemetry.setup("api", Settings(span_store=store, traced_reads=1))
     yield active
     active.shutdown()

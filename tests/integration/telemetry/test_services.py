@@ -119,6 +119,7 @@ def _app(seen: list[str | None]) -> FastAPI:
     app = FastAPI(telemetry=fastapi_telemetry())
 
     @app.get("/cases/{number}")
+    @app.post("/cases/{number}")
     async def case(number: int) -> int:
         seen.append(telemetry.current_traceparent())
         return number
@@ -140,6 +141,19 @@ async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
+
+
+@pytest.mark.parametrize("share", [1.0, 0.0])
+async def test_of_requests_that_only_read_a_share_is_traced_and_every_command(store: Path, share: float) -> None:
+    active = telemetry.setup("api", Settings(span_store=store, traced_reads=share))
+    async with _client(_app([])) as http:
+        command = await http.post("/cases/7")
+        asked_for = await http.get("/cases/7", headers={"traceparent": REMOTE})
+        read = await http.get("/cases/7")
+    active.shutdown()
+    assert [s.name for s in read_spans(store, trace_id_of(command.headers["traceparent"]))] == ["POST /cases/{number}"]
+    assert len(read_spans(store, trace_id_of(asked_for.headers["traceparent"]))) == 1
+    assert len(read_spans(store, trace_id_of(read.headers["traceparent"]))) == share
 
 
 async def test_every_answer_carries_a_traceparent_and_every_request_one_span(
