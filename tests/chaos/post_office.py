@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
+from email import message_from_bytes
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -27,11 +27,12 @@ class PostOffice:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         assert isinstance(envelope.content, bytes)
-        message = message_from_bytes(envelope.content, policy=policy.default)
-        text = message.get_body(("plain",))
-        assert text is not None
+        message = message_from_bytes(envelope.content)  # by the older policy, at a fifth of the newer one's cost
+        [text] = (part for part in message.walk() if part.get_content_type() == "text/plain")
+        content = text.get_payload(decode=True)
+        assert isinstance(content, bytes)
         [recipient] = envelope.rcpt_tos
-        mail = mail_from_text(recipient, str(message["Message-ID"]), text.get_content())
+        mail = mail_from_text(recipient, message["Message-ID"], content.decode())
         self.taken.append((time.monotonic(), mail))
         return "250 taken"
 
