@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any, Final
 
 from sqlalchemy import ARRAY, Float, Text, any_, bindparam, cast, func, literal_column, select, update
@@ -25,6 +27,10 @@ from shared.telemetry.metrics import deliveries, delivery_seconds
 RETRY_SECONDS: Final = (5, 30, 120, 600, 3600, 3600, 7200, 14400, 28800, 28800)
 """Pauses after the first, second, … attempt that failed: about a day in all."""
 WORKERS: Final = 4
+_FOR_ONE_WORKER: Final = 10
+"""New deliveries for which one worker is woken. Each that finds nothing more to do has asked the database in vain."""
+_SLOW_SECONDS: Final = 0.05
+"""Where an attempt takes so long, another worker goes on with what else is due."""
 _LOOK_AGAIN_SECONDS: Final = 5.0
 """Another notifier may have died over rows that it had locked."""
 _SHORTEST_PAUSE_SECONDS: Final = 0.2
@@ -95,7 +101,7 @@ class Sender:
 
     def wake(self, count: int) -> None:
         """There are so many new deliveries."""
-        for _ in range(min(count, WORKERS - self._new.qsize())):
+        for _ in range(min(ceil(count / _FOR_ONE_WORKER), WORKERS - self._new.qsize())):
             self._new.put_nowait(None)
 
     async def run(self) -> None:
@@ -167,11 +173,21 @@ class Sender:
                 seq=due.seq,
                 attempt=due.attempts,
             ) as current:
-                became = await self._attempt(connection, channels[due.channel], due)
+                with self._helped():
+                    became = await self._attempt(connection, channels[due.channel], due)
                 await connection.execute(_NOTE, asdict(became) | {"this": due.id, "attempts": due.attempts})
                 current.set_attribute("outcome", became.outcome)
         deliveries.labels(due.channel, became.outcome).inc()
         return 0.0
+
+    @contextmanager
+    def _helped(self) -> Iterator[None]:
+        """While something is on its way slowly, another worker looks for what else is due."""
+        helping = asyncio.get_running_loop().call_later(_SLOW_SECONDS, self.wake, 1)
+        try:
+            yield
+        finally:
+            helping.cancel()
 
     async def _attempt(self, connection: AsyncConnection, channel: Channel, due: Due) -> _Became:
         try:

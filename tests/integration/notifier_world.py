@@ -71,6 +71,10 @@ class MailServer:
     takes: int = 1000
     """After so many it keeps senders waiting."""
     stuck: int = 0
+    together: int = 1
+    """It takes the first mails once it has so many in hand at the same time."""
+    in_hand: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def is_stuck(self) -> bool:
         return self.stuck > 0
@@ -88,6 +92,10 @@ class MailServer:
         if len(self.taken) >= self.takes:
             self.stuck += 1
             await asyncio.Event().wait()
+        self.in_hand += 1
+        if self.in_hand >= self.together:
+            self.enough.set()
+        await self.enough.wait()
         assert isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, policy=default)
         assert isinstance(message, EmailMessage)

@@ -14,10 +14,10 @@ from aiosmtpd.smtp import SMTP
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier import main
+from services.notifier import main, sender
 from services.notifier.channels.mail import MAIL
 from services.notifier.channels.port import Due
-from services.notifier.sender import Sender
+from services.notifier.sender import WORKERS, Sender
 from shared.contracts.subjects import case_event
 from shared.db.engine import Database
 from shared.db.models import MailboxMessage
@@ -202,6 +202,19 @@ async def test_several_notifiers_send_each_mail_once(world: World, mail_server: 
     async with notifier(settings), notifier(settings):
         await world.open(cc=people)
         await world.all_done(40)
+    assert mail_server.recipients() == sorted(people)
+
+
+async def test_a_slow_mail_server_gets_several_mails_at_the_same_time(
+    world: World, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although a few new ones wake but one worker, and the others would not look by themselves."""
+    monkeypatch.setattr(sender, "_LOOK_AGAIN_SECONDS", 3600.0)
+    mail_server.together = WORKERS
+    people = tuple(world.address(f"p{n:02}") for n in range(WORKERS))
+    async with notifier(to_server(world.settings, mail_server)):
+        await world.open(cc=people)
+        await world.all_done(WORKERS)
     assert mail_server.recipients() == sorted(people)
 
 
