@@ -10,46 +10,74 @@ from typing import Any, Final
 from opentelemetry.trace import SpanKind, StatusCode
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.client import Interceptor as ClientInterceptor
+from temporalio.client import (
+    OutboundInterceptor,
+    SignalWorkflowInput,
+    StartWorkflowUpdateInput,
+    StartWorkflowUpdateWithStartInput,
+    WorkflowUpdateHandle,
+)
 from temporalio.converter import PayloadConverter
 from temporalio.worker import (
-    ActivityInboundInterceptor,
     HandleSignalInput,
     HandleUpdateInput,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
 )
+from temporalio.worker import Interceptor as WorkerInterceptor
 
-from shared.telemetry.tracing import TRACEPARENT, remote_context, tracer
+from shared.telemetry.tracing import TRACEPARENT, inject, remote_context, tracer
 
 _NOW: Final = "__casebound_now_ns"
 _REPORT: Final = "__casebound_handled"
 _HEADER: Final = "_tracer-data"
 
 
-class CommandTracing(TracingInterceptor):
-    """The client side of `TracingInterceptor`, and handlers that continue their caller's trace.
+class CommandTracing(ClientInterceptor, WorkerInterceptor):
+    """Calls that carry the caller's trace, and handlers that continue it.
 
-    `TracingInterceptor` hangs every handler and activity of a workflow into the trace that started the workflow, with
-    no duration and with the workflow's own time: a month-old case would have all its life in the trace of its opening,
-    and a fast-forwarded one spans in the future. Here a handler's span continues the trace of whoever called, and its
-    times are real ones. Activities get no span by themselves: `record` opens one for each command it records.
+    The SDK's `TracingInterceptor` hangs every handler and activity of a workflow into the trace that started the
+    workflow, with no duration and with the workflow's own time: a month-old case would have all its life in the trace
+    of its opening, and a fast-forwarded one spans in the future. Here a handler's span continues the trace of whoever
+    called, and its times are real ones. Calls and activities get no span by themselves: whoever calls has one, and
+    `record` opens one for each command it records.
 
     Give one to `Client.connect(interceptors=[…])` after `setup`; a worker of that client uses it too.
     """
 
-    def __init__(self) -> None:
-        super().__init__(tracer())
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002
+        return _CarriesTrace(next)
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
-        return next
-
-    def workflow_interceptor_class(  # type: ignore[override]  # ours is no subclass of the one it replaces
+    def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002
     ) -> type[WorkflowInboundInterceptor]:
         input.unsafe_extern_functions.update({_NOW: time.time_ns, _REPORT: _report})
         return _HandlerTracing
+
+
+class _CarriesTrace(OutboundInterceptor):
+    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:  # noqa: A002
+        input.headers = _with_trace(input.headers)
+        return await super().start_workflow_update(input)
+
+    async def start_update_with_start_workflow(
+        self,
+        input: StartWorkflowUpdateWithStartInput,  # noqa: A002
+    ) -> WorkflowUpdateHandle[Any]:
+        update = input.update_workflow_input
+        update.headers = _with_trace(update.headers)
+        return await super().start_update_with_start_workflow(input)
+
+    async def signal_workflow(self, input: SignalWorkflowInput) -> None:  # noqa: A002
+        input.headers = _with_trace(input.headers)
+        await super().signal_workflow(input)
+
+
+def _with_trace(headers: Mapping[str, Payload]) -> Mapping[str, Payload]:
+    carrier = inject()
+    return {**headers, _HEADER: PayloadConverter.default.to_payload(carrier)} if carrier else headers
 
 
 class _HandlerTracing(WorkflowInboundInterceptor):
