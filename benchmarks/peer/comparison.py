@@ -1,7 +1,8 @@
 """The product next to django-helpdesk 2.6.1: the same Postgres, the same number of cases, the same callers, in turn.
 
-Ours is the whole product as `casebound up` runs it, relay, search and notifier included: a command is answered once it
-is durable. After each round of commands the followers finish before the peer begins.
+Ours is the whole product as `casebound up` runs it, relay, search and notifier included, with a second process of the
+API beside the first, as the peer has two: a command is answered once it is durable. After each round of commands the
+followers finish before the peer begins.
 
 The peer runs on gunicorn with two workers, as our machine has two cores, and eight threads each, which was faster here
 than its plain workers. Its connections to Postgres and to the callers stay open, templates and sessions are cached,

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -30,7 +29,7 @@ from benchmarks.peer.samples import (
     station,
     subject,
 )
-from benchmarks.peer.side import CALLERS, lines, right
+from benchmarks.peer.side import CALLERS, lines, listens, right
 from shared.settings import Settings
 from tests.client import Json, LeanConnection
 from tests.stack import free_port, wait_for
@@ -112,7 +111,7 @@ def _serving(peer: Filled) -> Iterator[str]:
         command.append("django.core.wsgi:get_wsgi_application()")
         process = subprocess.Popen(command, env=peer.variables, stdout=log, stderr=log, process_group=0)
     try:
-        wait_for(lambda: _listens(port), _START_SECONDS, "the peer's server")
+        wait_for(lambda: listens(port), _START_SECONDS, "the peer's server")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -121,11 +120,6 @@ def _serving(peer: Filled) -> Iterator[str]:
         except subprocess.TimeoutExpired:  # it works on what nobody waits for any more
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True)
@@ -207,8 +201,8 @@ async def helpdesk(peer: Filled, cases: int) -> AsyncIterator[Helpdesk]:
     """
     with _serving(peer) as url:
         async with (
-            lines(url, peer.token, "Authorization: Token ") as programs,
-            lines(url, peer.session, "Cookie: sessionid=") as browsers,
+            lines((url,), peer.token, "Authorization: Token ") as programs,
+            lines((url,), peer.session, "Cookie: sessionid=") as browsers,
         ):
             yield Helpdesk(programs, browsers, peer.queue, range(1, cases + 1))
 

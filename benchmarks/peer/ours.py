@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -22,7 +25,7 @@ from benchmarks.peer.samples import (
     station,
     subject,
 )
-from benchmarks.peer.side import lines, right
+from benchmarks.peer.side import lines, listens, right
 from services.api.auth import COOKIE
 from services.api.sessions.service import start_session
 from shared.db.engine import Database
@@ -30,7 +33,7 @@ from shared.db.models import Person
 from tests.client import Connections, Json, LeanConnection
 from tests.desks import ADA, StackDesk, make_desk
 from tests.facts import told
-from tests.stack import RunningStack
+from tests.stack import RunningStack, free_port, wait_for
 
 _COPIES = text(
     """
@@ -46,7 +49,7 @@ _COPIES = text(
     """
 )
 _COUNTED = text("UPDATE desk_counter SET last_number = :cases WHERE desk_id = (SELECT id FROM desk WHERE slug = :desk)")
-_REINDEX_SECONDS = 600
+_REINDEX_SECONDS, _START_SECONDS = 600, 60
 
 
 @asynccontextmanager
@@ -67,8 +70,26 @@ async def ours(stack: RunningStack, cases: int, worked_on: int) -> AsyncIterator
         numbers = [(await ada.open(**WORKED_ON, contact=CUSTOMER))["number"] for _ in range(worked_on)]
     session = await _log_in(database)
     await database.close()
-    async with lines(stack.api, ada.token) as programs, lines(stack.api, session, f"Cookie: {COOKIE}=") as browsers:
-        yield Ours(programs, browsers, stack, desk.slug, range(1, cases + 1), numbers)
+    with _second_api(stack) as second:
+        both = (stack.api, second)
+        async with lines(both, ada.token) as programs, lines(both, session, f"Cookie: {COOKIE}=") as browsers:
+            yield Ours(programs, browsers, stack, desk.slug, range(1, cases + 1), numbers)
+
+
+@contextmanager
+def _second_api(stack: RunningStack) -> Iterator[str]:
+    """Another process of the API, as the peer has two; yields its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "services.cli", "api", "--data-dir", str(stack.data_dir)]
+    variables = os.environ | {"CASEBOUND_API_PORT": str(port)}
+    with (stack.data_dir / "second-api.log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: listens(port), _START_SECONDS, "a second API")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
 
 
 async def _copy(stack: RunningStack, database: Database, desk: StackDesk, cases: int) -> None:

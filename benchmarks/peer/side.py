@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -66,9 +67,18 @@ def right(status: int, content: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def lines(url: str, token: str, header: str = "Authorization: Bearer ") -> AsyncIterator[list[LeanConnection]]:
-    """A connection for each caller; arguments as of `LeanConnection.to`."""
-    made = [await LeanConnection.to(url, token, header=header) for _ in range(CALLERS)]
+async def lines(
+    urls: Sequence[str], token: str, header: str = "Authorization: Bearer "
+) -> AsyncIterator[list[LeanConnection]]:
+    """A connection for each caller, to these servers in turn; arguments as of `LeanConnection.to`."""
+    servers = itertools.islice(itertools.cycle(urls), CALLERS)
+    made = [await LeanConnection.to(url, token, header=header) for url in servers]
     yield made
     for line in made:
         await line.close()
+
+
+def listens(port: int) -> bool:
+    """Whether a server takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
