@@ -34,7 +34,10 @@ class Answer:
 
 def rfc3339(instant: datetime) -> str:
     """RFC 3339 in UTC with a Z."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    written = instant.isoformat()
+    if not written.endswith("+00:00"):
+        written = instant.astimezone(UTC).isoformat()
+    return f"{written[:-6]}Z"
 
 
 Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from services.api.callers import Caller
 from services.api.problems import Problem
@@ -179,14 +180,39 @@ def may(caller: Caller, action: Access | Action, case: Seen | None = None, uploa
     rule = TABLE.get(action)
     if rule is None:
         return False
-    match caller.kind:
+    theirs = not rule.own or case is None or uploaded_by == caller.name
+    return _lets(rule, caller.kind, caller.role, caller.scopes, _held(caller, case, uploaded_by), theirs=theirs)
+
+
+def rights_on(caller: Caller, case: Seen) -> frozenset[Action]:
+    """All of the lifecycle's actions on that case that the table lets the caller ask for, as ``may`` tells of each."""
+    return _rights(caller.kind, caller.role, caller.scopes, _held(caller, case, None))
+
+
+@lru_cache(maxsize=1024)
+def _rights(kind: ActorKind, role: str, scopes: frozenset[str], held: frozenset[Relation]) -> frozenset[Action]:
+    rules = ((action, TABLE.get(action)) for action in Action)
+    return frozenset(
+        action for action, rule in rules if rule and _lets(rule, kind, role, scopes, held, theirs=not rule.own)
+    )
+
+
+def _held(caller: Caller, case: Seen | None, uploaded_by: str | None) -> frozenset[Relation]:
+    """What a customer is to a case; without one at hand, whatever they might be."""
+    if not caller.is_customer:
+        return frozenset()
+    return relations(caller.viewer, caller.accounts, case, uploaded_by) if case else frozenset(Relation)
+
+
+def _lets(
+    rule: Rule, kind: ActorKind, role: str, scopes: frozenset[str], held: frozenset[Relation], *, theirs: bool
+) -> bool:
+    match kind:
         case ActorKind.SERVICE:
-            theirs = not rule.own or case is None or uploaded_by == caller.name
-            return theirs and (rule.scope == "" or rule.scope in caller.scopes)
+            return theirs and (rule.scope == "" or rule.scope in scopes)
         case ActorKind.STAFF:
-            return caller.role in rule.staff
+            return role in rule.staff
         case ActorKind.CUSTOMER:
-            held = relations(caller.viewer, caller.accounts, case, uploaded_by) if case else frozenset(Relation)
             return not rule.customers.isdisjoint(held)
         case _:
             return False

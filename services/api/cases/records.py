@@ -130,14 +130,15 @@ def _without_links(record: CaseRecord, hidden: Collection[int]) -> CaseRecord:
 
 
 def _case_record(row: Row[*tuple[Any, ...]]) -> CaseRecord:
+    case_id, number, policy, version, state, description, clock_offset = row
     return CaseRecord(
-        id=row.id,
-        number=row.number,
-        policy=policy_of(row.policy),
-        policy_version=row.policy_version,
-        state=STATES.validate_python(row.state),
-        description=row.description,
-        clock_offset=row.clock_offset,
+        id=case_id,
+        number=number,
+        policy=policy_of(policy),
+        policy_version=version,
+        state=STATES.validate_python(state),
+        description=description,
+        clock_offset=clock_offset,
     )
 
 
@@ -171,9 +172,9 @@ async def names_of(session: Sight, caller: Caller, states: Collection[CaseState]
     people = {each for state in states for each in (state.reporter, state.contact, state.assignee, *state.cc) if each}
     accounts = {state.account for state in states if state.account}
     wanted = {"desk": caller.desk.id, "people": list(people), "accounts": list(accounts)}
-    rows = (await session.execute(_NAMES, wanted)).all()
+    rows = [tuple(row) for row in await session.execute(_NAMES, wanted)]
     return Names(
-        people={row.key: row.name for row in rows if row.person},
-        phones={row.key: row.phone for row in rows if row.phone},
-        accounts={row.key: row.name for row in rows if not row.person},
+        people={key: name for person, key, name, _ in rows if person},
+        phones={key: phone for _, key, _, phone in rows if phone},
+        accounts={key: name for person, key, name, _ in rows if not person},
     )

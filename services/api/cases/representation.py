@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from services.api.authorisation import may
+from services.api.authorisation import rights_on
 from services.api.callers import Caller
 from services.api.cases.records import CaseRecord, Names
 from services.api.cases.schemas import ActionOut, CaseOut, ResolutionOut, SurveyOut
@@ -19,11 +19,9 @@ _NEEDED_BY_FORM = {Action.ASSIGN: ("assignee",), Action.FOLLOW_UP: ("description
 
 def actions_for(caller: Caller, record: CaseRecord) -> list[ActionOut]:
     """What the caller may do now: what the lifecycle would accept and the table of rights allows."""
-    return [
-        _action_out(row.action, row.needs)
-        for row in allowed_actions(record.state, record.policy, caller.kind, record.now)
-        if may(caller, row.action, record.state)
-    ]
+    allowed = allowed_actions(record.state, record.policy, caller.kind, record.now)
+    rights = rights_on(caller, record.state)
+    return [_action_out(row.action, row.needs) for row in allowed if row.action in rights]
 
 
 @cache
