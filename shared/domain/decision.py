@@ -5,6 +5,7 @@ No clock, no input or output: the time comes in as an argument.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache, partial
 
@@ -21,7 +22,7 @@ from shared.domain.refusals import Refusal, RefusalCode
 
 
 @lru_cache(maxsize=1024)
-def _offered(policy: Policy, who: ActorKind, phase: Phase) -> dict[Action, Row]:
+def _offered(policy: Policy, who: ActorKind, phase: Phase) -> Mapping[Action, Row]:
     """The line by which a desk of that policy offers each action to somebody of that kind; of several the first."""
     rows = (row for row in LIFECYCLE if row.fits(who, phase) and row.desk(policy))
     first: dict[Action, Row] = {}
