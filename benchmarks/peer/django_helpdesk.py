@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,18 +28,16 @@ from benchmarks.peer.samples import (
     station,
     subject,
 )
-from benchmarks.peer.side import CALLERS, lines, listens, right
+from benchmarks.peer.side import CALLERS, lines, right, serving
 from shared.settings import Settings
 from tests.client import Json, LeanConnection
-from tests.stack import free_port, wait_for
+from tests.stack import free_port
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements" / "peer.txt"
 WORKERS = 2
 THREADS = CALLERS // WORKERS
 _OPEN = 1
-_START_SECONDS = 30
-_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -107,19 +104,9 @@ def _serving(peer: Filled) -> Iterator[str]:
     port = free_port()
     options = ["--bind", f"127.0.0.1:{port}", "--workers", str(WORKERS), "--threads", str(THREADS)]
     command = [str(peer.python), "-m", "gunicorn", *options, "--keep-alive", "600", "--log-level", "warning"]
-    with (peer.directory / "peer.log").open("ab") as log:
-        command.append("django.core.wsgi:get_wsgi_application()")
-        process = subprocess.Popen(command, env=peer.variables, stdout=log, stderr=log, process_group=0)
-    try:
-        wait_for(lambda: listens(port), _START_SECONDS, "the peer's server")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:  # it works on what nobody waits for any more
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    command.append("django.core.wsgi:get_wsgi_application()")
+    with serving(command, port, peer.variables, peer.directory / "peer.log") as url:
+        yield url
 
 
 @dataclass(frozen=True)

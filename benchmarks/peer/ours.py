@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -25,7 +24,7 @@ from benchmarks.peer.samples import (
     station,
     subject,
 )
-from benchmarks.peer.side import lines, listens, right
+from benchmarks.peer.side import lines, right, serving
 from services.api.auth import COOKIE
 from services.api.sessions.service import start_session
 from shared.db.engine import Database
@@ -33,7 +32,7 @@ from shared.db.models import Person
 from tests.client import Connections, Json, LeanConnection
 from tests.desks import ADA, StackDesk, make_desk
 from tests.facts import told
-from tests.stack import RunningStack, free_port, wait_for
+from tests.stack import RunningStack, free_port
 
 _COPIES = text(
     """
@@ -49,7 +48,7 @@ _COPIES = text(
     """
 )
 _COUNTED = text("UPDATE desk_counter SET last_number = :cases WHERE desk_id = (SELECT id FROM desk WHERE slug = :desk)")
-_REINDEX_SECONDS, _START_SECONDS = 600, 60
+_REINDEX_SECONDS = 600
 
 
 @asynccontextmanager
@@ -82,14 +81,8 @@ def _second_api(stack: RunningStack) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "services.cli", "api", "--data-dir", str(stack.data_dir)]
     variables = os.environ | {"CASEBOUND_API_PORT": str(port)}
-    with (stack.data_dir / "second-api.log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
-    try:
-        wait_for(lambda: listens(port), _START_SECONDS, "a second API")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    with serving(command, port, variables, stack.data_dir / "second-api.log") as url:
+        yield url
 
 
 async def _copy(stack: RunningStack, database: Database, desk: StackDesk, cases: int) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 import socket
+import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from tests.client import LeanConnection
+from tests.stack import wait_for
 
 CALLERS = 16
+_START_SECONDS, _STOP_SECONDS = 30, 10
 
 Ask = Callable[[int, int], Awaitable[bytes]]
 """Carry out a request as a caller: its number, and the caller's. Returns the answer's content."""
@@ -78,7 +84,30 @@ async def lines(
         await line.close()
 
 
-def listens(port: int) -> bool:
-    """Whether a server takes connections there."""
+@contextmanager
+def serving(command: Sequence[str], port: int, variables: Mapping[str, str], log: Path) -> Iterator[str]:
+    """A server's process as long as the block runs; yields its address.
+
+    Args:
+        command: that starts it.
+        port: on which it listens once it has started.
+        variables: its environment.
+        log: where its output is added.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, env=variables, stdout=output, stderr=output, process_group=0)
+    try:
+        wait_for(lambda: _listens(port), _START_SECONDS, f"a server that logs in {log}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:  # it works on what nobody waits for any more
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

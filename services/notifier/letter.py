@@ -19,15 +19,13 @@ from services.notifier.story import Story
 from shared.markdown import render_markdown
 
 _TEMPLATES = Path(__file__).parent / "templates"
-
-
 _IDS = frozenset({"Message-ID", "In-Reply-To", "References"})
 _LINE_MAX = 78
 
 
 class _Wire(EmailPolicy):
     """Writes ids on one line: some mail programs lose the conversation when they are folded. What needs no folding is
-    not taken apart for it, which would be a third of what a mail costs.
+    not taken apart for it.
     """
 
     def fold_binary(self, name: str, value: str) -> bytes:

@@ -24,10 +24,7 @@ from shared.domain.refusals import Refusal, RefusalCode
 @lru_cache(maxsize=1024)
 def _offered(policy: Policy, who: ActorKind, phase: Phase) -> Mapping[Action, Row]:
     """The line by which a desk of that policy offers each action to somebody of that kind; of several the first."""
-    rows = (row for row in LIFECYCLE if row.fits(who, phase) and row.desk(policy))
-    first: dict[Action, Row] = {}
-    for row in rows:
-        first.setdefault(row.action, row)
+    first = {row.action: row for row in reversed(LIFECYCLE) if row.fits(who, phase) and row.desk(policy)}
     return {action: first[action] for action in Action if action in first}
 
 

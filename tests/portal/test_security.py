@@ -229,7 +229,7 @@ async def test_cookies_are_out_of_reach(portal: Portal, made: SecurityDesk) -> N
     window = await portal.window()
     await window.log_in("bob@acme.example")  # by the page, whose cookies these are
     for cookie in await window.page.context.cookies():
-        if cookie.get("name") in {"zone", "theme", "after_sending"}:  # habits, which scripts set
+        if cookie.get("name") in {"zone", "theme"}:  # habits, which scripts set
             continue
         assert cookie.get("httpOnly"), cookie
         assert cookie.get("secure"), cookie
