@@ -56,8 +56,11 @@ _PASSING = frozenset(
         RPCStatusCode.CANCELLED,
         RPCStatusCode.INTERNAL,
         RPCStatusCode.UNKNOWN,
+        RPCStatusCode.NOT_FOUND,
     }
 )
+"""Where no workflow is found one is started; what is not found then is the namespace, which Temporal may forget for a
+moment."""
 
 _TROUBLES = (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateFailedError)
 _NEVER_CONNECTED = "Failed client connect"

@@ -22,6 +22,7 @@ from services.search.tantivy_schema import (
     TEXT,
     milliseconds,
     normalised,
+    whole,
     words_of,
 )
 from shared.contracts.search import FACETS, Filters, SearchQuery, Span, Viewer
@@ -74,8 +75,8 @@ class _Words:
     def _token(self, token: str, last: bool) -> Query:
         if len(token.encode()) > _LONGEST_WORD:
             return Query.empty_query()
-        if last and self._is_short(token):
-            return _any(_term(self._schema, name, token) for name in self._begins)
+        if self._is_short(token):
+            return _any(_term(self._schema, name, token if last else whole(token)) for name in self._begins)
         return _any(self._in_field(name, token, last) for name in self._fields)
 
     def _in_field(self, name: str, token: str, last: bool) -> Query:
@@ -95,8 +96,8 @@ class _Words:
         elif last:
             yield _beginning(self._schema, KEY, typed)
 
-    def _is_short(self, beginning: str) -> bool:
-        return len(beginning) <= SHORT and not self._scored
+    def _is_short(self, word: str) -> bool:
+        return len(word) <= SHORT and not self._scored
 
 
 def _visible(schema: Schema, viewer: Viewer) -> Iterator[Query]:

@@ -13,7 +13,7 @@ from services.search.index import CaseDocument
 from shared.contracts.search import FACETS
 from shared.domain.case import Status
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Raise it with every change of what documents hold: an index of another version is built anew."""
 
 ID: Final = "id"
@@ -29,8 +29,9 @@ DUE: Final = "due"
 BEGINS: Final = "begins"
 BEGINS_INTERNAL: Final = "begins_internal"
 BEGINS_KEY: Final = "begins_key"
-SHORT: Final = 2
-"""Letters. Beginnings up to that length begin words of most cases, so that the index has them as terms."""
+SHORT: Final = 3
+"""Letters. Beginnings and words up to that length are in most cases, so that the index has them as terms of fields of
+their own: one for all that everybody sees, one for what notes have beyond it."""
 NOBODY: Final = "none"
 """How a case without an assignee is filtered and counted."""
 COUNTED: Final = (("status", "severity", "impact"), ("product", "type"), ("account",), ("assignee",))
@@ -74,7 +75,7 @@ def schema() -> tantivy.Schema:
     for name in (ID, DESK, KEY, PEOPLE):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (BEGINS, BEGINS_INTERNAL, BEGINS_KEY):
-        builder.add_text_field(name, tokenizer_name=_WORDS, index_option="basic")
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
     for name in dict.fromkeys((*FACETS, *map(together, COUNTED))):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for facets in COUNTED:
@@ -136,14 +137,15 @@ def document(case: CaseDocument, number_of: Callable[[str, str], int]) -> tantiv
     made.add_text(KEY, f"{case.key}-{case.number}".lower())
     for address in case.people:
         made.add_text(PEOPLE, address.lower())
-    made.add_text(BEGINS_KEY, _beginnings([str(case.number)]))
+    made.add_text(BEGINS_KEY, " ".join(_beginnings([str(case.number)])))
     text = "\n".join(filter(None, (case.text, *case.people, *case.names, case.internal_reference)))
     made.add_text(SUBJECT, normalised(case.subject))
     made.add_text(TEXT, normalised(text))
-    made.add_text(BEGINS, _beginnings(words_of(f"{case.subject}\n{text}")))
+    public = _short(words_of(f"{case.subject}\n{text}"))
+    made.add_text(BEGINS, " ".join(public))
     if case.internal:
         made.add_text(INTERNAL, normalised(case.internal))
-        made.add_text(BEGINS_INTERNAL, _beginnings(words_of(case.internal)))
+        made.add_text(BEGINS_INTERNAL, " ".join(_short(words_of(case.internal)) - public))
     _add_facets(made, case, number_of)
     if case.due_at:
         made.add_unsigned(DUE, milliseconds(case.due_at))
@@ -164,12 +166,22 @@ def _add_facets(made: tantivy.Document, case: CaseDocument, number_of: Callable[
             made.add_unsigned(counted_field(name), number_of(name, values[name]))
 
 
-def _beginnings(words: Iterable[str]) -> str:
-    """The short beginnings of all words, each once."""
+def whole(word: str) -> str:
+    """The term for a short word; its letters alone are the beginning of it and of others."""
+    return f"{word}."
+
+
+def _short(words: Iterable[str]) -> set[str]:
+    """Short beginnings of the words, and the short ones among them."""
+    each = set(words)
+    return _beginnings(each) | {whole(word) for word in each if len(word) <= SHORT}
+
+
+def _beginnings(words: Iterable[str]) -> set[str]:
     begins = {word[:SHORT] for word in words}
-    for length in range(1, SHORT):
+    for length in range(SHORT - 1, 0, -1):
         begins |= {each[:length] for each in begins}
-    return " ".join(begins)
+    return begins
 
 
 def milliseconds(moment: datetime) -> int:

@@ -202,6 +202,10 @@ def test_only_the_last_word_is_a_beginning(empty: TantivyIndex) -> None:
     assert find(empty, "printing inv").total == 1
     assert find(empty, "print invoices").total == 0
     assert find(empty, "CON-1 printing").total == 0
+    empty.replace([case(text="Tomatoes for good", internal="go to Bern")])
+    empty.commit()
+    assert [find(empty, q).total for q in ("to", "to be", "to for", "to t", "go to ber")] == [1] * 5
+    assert [find(empty, q).total for q in ("goo to", "tom for", "fo good", "ber to")] == [0] * 4
 
 
 def test_customers_neither_find_nor_count_what_they_may_not_see(empty: TantivyIndex) -> None:
@@ -213,8 +217,8 @@ def test_customers_neither_find_nor_count_what_they_may_not_see(empty: TantivyIn
     )
     empty.commit()
     bob = Viewer(email="bob@acme.example")
-    assert find(empty, "litigious").numbers == [12]
-    for q in ("litigious", "litig", "merger"):
+    assert find(empty, "litigious").numbers == find(empty, "is l").numbers == [12]
+    for q in ("litigious", "litig", "lit", "li", "is", "is l", "merger"):
         hidden = find(empty, q, bob)
         assert (hidden.total, hidden.numbers, any(hidden.facets.values())) == (0, [], False)
     everything = find(empty, "", bob)

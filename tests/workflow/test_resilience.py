@@ -7,10 +7,14 @@ import dataclasses
 import os
 from datetime import timedelta
 
+from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import text, update
+from structlog.testing import capture_logs
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.converter import DataConverter
 
+from services.api.door import Door
 from services.workflows.overdue_cases import overdue_cases
 from shared.contracts.workflow import (
     CASE_QUERY,
@@ -22,9 +26,12 @@ from shared.contracts.workflow import (
 from shared.db.cases import load_run
 from shared.db.models import Case
 from shared.domain import commands as c
-from shared.domain.profiles import HELP_CENTRE, TEAM_PORTAL
+from shared.domain.profiles import HELP_CENTRE, STANDARD, TEAM_PORTAL
+from shared.settings import Settings
+from shared.temporal import connect
 from shared.temporal.codec import KeyRingCodec
-from tests.world import ADA, BOB, CaseInTest, World, command_id
+from tests.waiting import until
+from tests.world import ADA, BOB, CaseInTest, World, command_id, open_world
 
 
 def comment(body: str = "Hello") -> c.Comment:
@@ -43,6 +50,28 @@ async def test_a_crowd_on_one_case_is_served_and_nothing_is_lost(world: World) -
     assert all(outcome.accepted for outcome in outcomes)
     assert sorted(outcome.seq or 0 for outcome in outcomes) == list(range(2, 302))
     await assert_recorded_once(case, commands)
+
+
+async def test_a_namespace_that_temporal_does_not_know_for_a_moment_is_waited_for(
+    servers: Settings, world: World
+) -> None:
+    late = servers.model_copy(update={"temporal_namespace": f"late-{command_id()}"})
+    client = await connect(late)
+    door = Door(client, world.database, timeout=30)
+    run = world.run_of(await world.desk(STANDARD), STANDARD)
+    command = c.Open(
+        command_id=command_id(), actor=BOB, subject="Hello", description="Hello", reporter="bob@acme.example"
+    )
+    with capture_logs() as logs:
+        opening = asyncio.create_task(door.open(run, command, None))
+        await until(lambda: any("is not found" in str(log.get("error")) for log in logs), 10, "Temporal to say so")
+    kept = RegisterNamespaceRequest(
+        namespace=late.temporal_namespace, workflow_execution_retention_period=Duration(seconds=86_400)
+    )
+    await client.workflow_service.register_namespace(kept)
+    async with open_world(late):
+        assert (await opening).accepted
+    await door.close()
 
 
 async def test_a_case_continues_as_new_and_works_as_before(world: World) -> None:

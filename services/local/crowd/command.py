@@ -47,7 +47,7 @@ def run(settings: Settings, cases: int, seed: int, desk: str) -> str:
         task = bar.add_task(f"desk {desk}", total=cases)
         for written in write(crowd, os.cpu_count() or 1):
             bar.advance(task, written)
-    asyncio.run(_gather_statistics(settings))
+    asyncio.run(_tidy(settings))
     reindex(settings, None)
     last = crowd.first + cases - 1
     return f"desk {desk} has {cases:,} more cases, {crowd.first} to {last}; log in as {LEAD} with {DEMO_PASSWORD}"
@@ -89,11 +89,11 @@ def _desk_file(desk: str) -> DeskFile:
         raise StackError(f"--desk «{desk[:50]}»: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
-async def _gather_statistics(settings: Settings) -> None:
-    """Let Postgres know at once what it has; as the owner of the tables."""
+async def _tidy(settings: Settings) -> None:
+    """Let Postgres do now what it would do by itself while people read; as the owner of the tables."""
     connection = await asyncpg.connect(settings.database_url, timeout=10)
     try:
-        await connection.execute('ANALYZE "case", case_event')
+        await connection.execute('VACUUM ANALYZE "case", case_event')
     finally:
         await connection.close()
 
