@@ -117,10 +117,12 @@ class Window:
         """
         if not await self.page.evaluate("window.axe !== undefined"):
             await self.page.evaluate(AXE.read_text())
-        found: dict[str, Any] = await self.page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
+        found: list[dict[str, Any]] = await self.page.evaluate(
+            "async rules => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations", rules
+        )
         broken = [
             f"{rule['id']}: {node['html'][:200]}\n   {node['failureSummary']}"
-            for rule in found["violations"]
+            for rule in found
             for node in rule["nodes"]
         ]
         assert not broken, f"{self.page.url}\n" + "\n".join(broken)

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 
 import nats.errors
+import orjson
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from services.api.nats_link import NatsLink
@@ -34,12 +35,21 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """An event and its place in the stream."""
+    """An event and its place in the stream.
+
+    Args:
+        position: the place.
+        desk: slug of the case's desk.
+        event: what was published.
+        fields: what it says of what happened, all of it.
+        line: the whole as JSON without line breaks.
+    """
 
     position: int
     desk: str
     event: CaseEvent
-    data: bytes
+    fields: dict[str, Any]
+    line: bytes
 
 
 class Reset:
@@ -55,18 +65,27 @@ class Listener:
 
     def __init__(self, session: bytes | None = None) -> None:
         self.session = session
-        self.queue: asyncio.Queue[Streamed | Reset | None] = asyncio.Queue(QUEUE_EVENTS)
-        self.cut_off = False
+        self._queue: asyncio.Queue[Streamed | Reset | None] = asyncio.Queue()
+        self._cut_off = False
 
     def put(self, item: Streamed | Reset | None) -> None:
-        """Hand on an event, or None for the end. A page that does not keep up is cut off."""
-        if self.cut_off:
+        """Hand on an event, or None for the end. One that does not keep up is cut off behind what it has not read."""
+        if self._cut_off:
             return
-        if self.queue.full():
-            self.cut_off = True
-            self.queue.get_nowait()
-            item = None
-        self.queue.put_nowait(item)
+        self._cut_off = self._queue.qsize() == QUEUE_EVENTS
+        self._queue.put_nowait(None if self._cut_off else item)
+
+    async def take(self) -> list[Streamed | Reset]:
+        """All that it has not read yet, waiting for something if need be; nothing at the end."""
+        found: list[Streamed | Reset] = []
+        item = await self._queue.get()
+        while item is not None:
+            found.append(item)
+            if self._queue.empty():
+                return found
+            item = self._queue.get_nowait()
+        self._queue.put_nowait(None)  # the end, for whoever asks again
+        return found
 
 
 class EventHub:
@@ -226,6 +245,6 @@ async def _next(pull: Pull) -> tuple[list[Streamed], int]:
         except ValueError:
             _log.warning("not a case event", stream_seq=message.stream_seq)
             continue
-        desk = message.subject.split(".")[2]
-        found.append(Streamed(message.stream_seq, desk, event, message.data))
+        desk, content = message.subject.split(".")[2], orjson.loads(message.data)
+        found.append(Streamed(message.stream_seq, desk, event, content["data"], orjson.dumps(content)))
     return found, incoming[-1].pending

@@ -77,18 +77,25 @@ async def live(hub: EventHub, follower: Follower, last_seen: int | None) -> Asyn
             await asyncio.gather(following, return_exceptions=True)
 
 
-async def _from(hub: EventHub, desk: str, listener: Listener, last_seen: int | None) -> AsyncIterator[Streamed | Reset]:
+async def _from(
+    hub: EventHub, desk: str, listener: Listener, last_seen: int | None
+) -> AsyncIterator[list[Streamed | Reset]]:
+    """What comes at once goes out at once."""
     position = last_seen or 0
     if last_seen is not None:
         async for item in _caught_up(hub, desk, last_seen):
             position = item.position if isinstance(item, Streamed) else 0
-            yield item
-    while (heard := await listener.queue.get()) is not None:
-        if isinstance(heard, Reset):
-            position = 0
-        elif heard.position <= position or heard.desk != desk:
-            continue
-        yield heard
+            yield [item]
+    while heard := await listener.take():
+        items: list[Streamed | Reset] = []
+        for each in heard:
+            if isinstance(each, Reset):
+                position = 0
+            elif each.position <= position or each.desk != desk:
+                continue
+            items.append(each)
+        if items:
+            yield items
 
 
 async def _caught_up(hub: EventHub, desk: str, after: int) -> AsyncIterator[Streamed | Reset]:
@@ -102,15 +109,17 @@ async def _caught_up(hub: EventHub, desk: str, after: int) -> AsyncIterator[Stre
         await asyncio.sleep(1)
 
 
-async def _written(follower: Follower, now: Caller, item: Streamed | Reset) -> bytes | None:
-    if isinstance(item, Reset):
-        return _RESET
+async def _written(follower: Follower, now: Caller, items: list[Streamed | Reset]) -> bytes:
+    return b"".join([_RESET if isinstance(item, Reset) else await _event(follower, now, item) for item in items])
+
+
+async def _event(follower: Follower, now: Caller, item: Streamed) -> bytes:
+    """Nothing for what they don't see."""
     event = item.event
     if event.kind in hidden_from(now) or not may_see(now.viewer, event.data.case):
-        return None
-    content = orjson.loads(item.data)
-    fields = await follower.told(now, event, content["data"])
+        return b""
+    fields = await follower.told(now, event, item.fields)
     if fields is None:
-        return None
-    # One line, whatever the publisher's white space: a line break would end the field.
-    return b"id: %d\ndata: %s\n\n" % (item.position, orjson.dumps(content | {"data": fields}))
+        return b""
+    line = item.line if fields is item.fields else orjson.dumps(orjson.loads(item.line) | {"data": fields})
+    return b"id: %d\ndata: %s\n\n" % (item.position, line)
