@@ -13,10 +13,11 @@ import random
 import statistics
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ import nats
 import psutil
 from rich.console import Console
 from sqlalchemy import text
+from temporalio.client import Client
 
 from services.workflows.stagger import waiting_behind
 from shared.contracts.subjects import CASES_STREAM
@@ -39,8 +41,8 @@ from tests.stack import PARTS, RunningStack, stack_directory, start_stack
 from tests.waiting import until
 
 SIZES, DUE = (1_000, 10_000, 100_000), 10_000
-COMMENTS, STARTERS = 200, 32
-SLOWEST = 20
+COMMENTS, STARTERS, STARTED_TOGETHER = 200, 16, 512
+SLOWEST = 30
 """Workflows started a second at the least, so that all wait for the burst before it comes."""
 OPEN, RESOLVED = 1, 2
 """Numbers of the cases that the others are copies of."""
@@ -127,21 +129,19 @@ class Growing:
         )
 
     async def _start(self, runs: Sequence[CaseRun]) -> None:
+        """Some at a time: what is started faster than a worker takes it up waits in a queue on disk, out of which it
+        comes at a third of the rate."""
         client = await connect(self.stack.settings)
-        left = iter(runs)
+        for first in range(0, len(runs), STARTED_TOGETHER):
+            some = runs[first : first + STARTED_TOGETHER]
+            left = iter(some)
 
-        async def starter() -> None:
-            for run in left:
-                await start_case(client, run)
+            async def starter(left: Iterator[CaseRun] = left) -> None:
+                for run in left:
+                    await start_case(client, run)
 
-        await asyncio.gather(*(starter() for _ in range(STARTERS)))
-        latest = [client.get_workflow_handle(workflow_id(run.desk, run.number)) for run in runs[-STARTERS:]]
-
-        async def waiting() -> bool:
-            """Whether all are at rest: a worker has taken each up once."""
-            return all([(await handle.describe()).history_length >= TAKEN_UP for handle in latest])
-
-        await until(waiting, 1800, "the workflows to be taken up")
+            await asyncio.gather(*(starter() for _ in range(STARTERS)))
+            await until(partial(_are_at_rest, client, some[-STARTERS:]), 60, "the workflows to be taken up")
 
     async def comment(self, number: int) -> float:
         """Milliseconds until a comment on a case is taken; one that is not in time is sent again with its key."""
@@ -162,6 +162,12 @@ class Growing:
             each = (process, *process.children(recursive=True))
             found[part] = sum(one.memory_info().rss for one in each) / 1e6
         return found
+
+
+async def _are_at_rest(client: Client, runs: Sequence[CaseRun]) -> bool:
+    """Whether a worker has taken each up once."""
+    workflows = (client.get_workflow_handle(workflow_id(run.desk, run.number)) for run in runs)
+    return all([(await workflow.describe()).history_length >= TAKEN_UP for workflow in workflows])
 
 
 @asynccontextmanager

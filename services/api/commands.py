@@ -18,7 +18,7 @@ from services.api.callers import Caller
 from services.api.cases.records import CaseRecord, find_case
 from services.api.context import Context, Ctx
 from services.api.door import CaseAddress, CaseUnavailable, NoSuchCase
-from services.api.idempotency import Once, OnceHere, claim, keep, kept_answer
+from services.api.idempotency import Once, OnceHere, claim, keep
 from services.api.problems import Problem, not_found
 from services.api.refusals import refused
 from shared.contracts.workflow import Outcome
@@ -138,16 +138,15 @@ async def command_on_case(
         Problem: 403, 404, 422, 503. A refusal is an answer, and kept like one.
     """
     database, caller = asking.context.database, asking.caller
-    async with database.reading_as(caller.eyes) as session:
+    claiming = database.transaction_as if asking.once.key else database.reading_as
+    async with claiming(caller.eyes) as session:
         record = await find_case(session, caller, number)
         if action:
             require(caller, action, record.state)
-        if kept := await kept_answer(session, caller, asking.once):
-            return kept
+        ticket = await claim(session, caller, asking.once)
+        if isinstance(ticket, Answer):
+            return ticket
         command = await prepare(session, record)
-    ticket = await claim(database, caller, asking.once)
-    if isinstance(ticket, Answer):
-        return ticket
     command = replace(command, command_id=ticket.command_id)
     try:
         outcome = await carry_out(asking, record, command, fresh=ticket.fresh)

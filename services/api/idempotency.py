@@ -163,24 +163,24 @@ def _checked(row: Row[*tuple[Any, ...]], request: Once) -> Answer | None:
     return Answer(row.response_status, row.response)
 
 
-async def claim(database: ViewedDatabase, caller: Caller, request: Once) -> Ticket | Answer:
+async def claim(connection: SeeingConnection, caller: Caller, request: Once) -> Ticket | Answer:
     """Take the request on.
 
     Args:
-        database: for a transaction of its own, which is over before this returns.
+        connection: in a transaction that ends soon after this, as others with the key wait until then, and in which
+            nothing has been taken on if it fails.
         caller: who asks; keys of others don't matter.
         request: its key and hash.
 
     Returns:
-        The ticket; or the answer that another request with the key has brought about meanwhile.
+        The ticket; or the answer that an earlier request with the key has brought about.
 
     Raises:
         Problem: 422 if the key belongs to another request.
     """
     if request.key is None:
         return Ticket(command_id=uuid.uuid4().hex, number=None, fresh=True)
-    async with database.transaction_as(caller.eyes) as connection:
-        return await _claimed(connection, caller, request, request.key)
+    return await _claimed(connection, caller, request, request.key)
 
 
 async def claim_number(connection: SeeingConnection, caller: Caller, request: Once) -> Ticket | Answer:

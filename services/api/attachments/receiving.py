@@ -168,7 +168,8 @@ async def _store(receiving: Receiving, upload: Upload, at_most: int) -> Answer:
     try:
         await receiving.context.objects.put(object_name(attachment), upload.content())
         once = _once(receiving, upload)
-        ticket = await claim(receiving.context.database, receiving.caller, once)
+        async with context.database.transaction_as(caller.eyes) as connection:
+            ticket = await claim(connection, caller, once)
         if isinstance(ticket, Answer):
             answer = ticket
         else:

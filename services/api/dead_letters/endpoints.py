@@ -14,7 +14,7 @@ from services.api.commands import Asking, AskingHere
 from services.api.context import Ctx
 from services.api.dead_letters.records import dead_letters_of, replayed
 from services.api.dead_letters.schemas import DeadLetterList, ReplayedOut
-from services.api.idempotency import claim, keep, kept_answer
+from services.api.idempotency import claim, keep
 from services.api.problems import Problem, documented
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
@@ -44,10 +44,8 @@ async def replay_once(asking: Asking, letter: int) -> Answer:
     """
     require(asking.caller, Access.DEAD_LETTERS)
     database = asking.context.database
-    async with database.read_as(asking.caller.eyes) as session:
-        if kept := await kept_answer(session, asking.caller, asking.once):
-            return kept
-    ticket = await claim(database, asking.caller, asking.once)
+    async with database.transaction_as(asking.caller.eyes) as connection:
+        ticket = await claim(connection, asking.caller, asking.once)
     if isinstance(ticket, Answer):
         return ticket
     try:

@@ -14,7 +14,7 @@ from services.api.commands import AskingHere
 from services.api.context import Ctx
 from services.api.filters.records import add_filter, change_filter, check_query, remove_filter, saved_filters
 from services.api.filters.schemas import FilterChanges, FilterList, FilterOut, NewFilter
-from services.api.idempotency import claim, keep, kept_answer
+from services.api.idempotency import claim, keep
 from services.api.problems import Problem, documented
 
 router = APIRouter(prefix="/filters", tags=["filters"])
@@ -32,13 +32,11 @@ async def post_filter(form: NewFilter, asking: AskingHere) -> JSONResponse:
     """Save a filter under a name; it is one's own alone."""
     caller, database = asking.caller, asking.context.database
     require(caller, Access.FILTERS)
-    async with database.read_as(caller.eyes) as session:
-        if kept := await kept_answer(session, caller, asking.once):
-            return kept.response()
-    check_query(caller, form.query)
-    ticket = await claim(database, caller, asking.once)
-    if isinstance(ticket, Answer):
-        return ticket.response()
+    async with database.transaction_as(caller.eyes) as connection:
+        ticket = await claim(connection, caller, asking.once)
+        if isinstance(ticket, Answer):
+            return ticket.response()
+        check_query(caller, form.query)
     try:
         saved = await add_filter(database, caller, form, uuid.UUID(ticket.command_id))
         answer = Answer(201, saved.model_dump(mode="json", exclude_none=True))

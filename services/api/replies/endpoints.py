@@ -12,7 +12,7 @@ from services.api.auth import CallerHere
 from services.api.authorisation import Access, require
 from services.api.commands import Asking, AskingHere
 from services.api.context import Ctx
-from services.api.idempotency import claim, keep, kept_answer
+from services.api.idempotency import claim, keep
 from services.api.problems import Problem, documented
 from services.api.replies.records import add_reply, canned_replies, change_reply, remove_reply, right_to
 from services.api.replies.schemas import NewReply, ReplyChanges, ReplyList, ReplyOut
@@ -31,10 +31,8 @@ async def keep_reply(asking: Asking, form: NewReply) -> Answer:
     """
     caller, database = asking.caller, asking.context.database
     require(caller, right_to(shared=form.shared))
-    async with database.read_as(caller.eyes) as session:
-        if kept := await kept_answer(session, caller, asking.once):
-            return kept
-    ticket = await claim(database, caller, asking.once)
+    async with database.transaction_as(caller.eyes) as connection:
+        ticket = await claim(connection, caller, asking.once)
     if isinstance(ticket, Answer):
         return ticket
     try:

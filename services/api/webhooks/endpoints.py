@@ -14,7 +14,7 @@ from services.api.auth import CallerHere
 from services.api.authorisation import Access, require
 from services.api.commands import Asking, AskingHere, unavailable
 from services.api.context import Context, Ctx
-from services.api.idempotency import claim, keep, kept_answer
+from services.api.idempotency import claim, keep
 from services.api.problems import documented
 from services.api.webhooks.records import deliveries_of, must_exist, replay, webhooks_of
 from services.api.webhooks.schemas import DeliveryList, DeliveryOut, DeliveryStatus, TestOut, WebhookList
@@ -107,11 +107,9 @@ async def tested(asking: Asking, webhook: int) -> Answer:
 async def _once(asking: Asking, webhook: int, act: Callable[[], Awaitable[Answer]]) -> Answer:
     require(asking.caller, Access.WEBHOOKS)
     database = asking.context.database
-    async with database.read_as(asking.caller.eyes) as session:
-        await must_exist(session, asking.caller, webhook)
-        if kept := await kept_answer(session, asking.caller, asking.once):
-            return kept
-    ticket = await claim(database, asking.caller, asking.once)
+    async with database.transaction_as(asking.caller.eyes) as connection:
+        await must_exist(connection, asking.caller, webhook)
+        ticket = await claim(connection, asking.caller, asking.once)
     if isinstance(ticket, Answer):
         return ticket
     return await keep(database, asking.caller, asking.once, await act())
