@@ -14,11 +14,12 @@ import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import urlencode
 
 import httpx
+import psutil
 
 from benchmarks.commands import spent
 from services.local.crowd.people import LEAD, desk_file
@@ -34,6 +35,8 @@ TYPISTS: Final = 10
 """Fifty strokes a second are those of ten people: nobody types more than five."""
 COSTLY: Final = ("api", "search", "postgres")
 """What answering takes the processor time of."""
+READERS: Final = ("search", "postgres")
+"""What answering may wait for the disk of: for what the system no longer has in memory."""
 WARM: Final = 50
 """Requests of each kind that are not counted."""
 LIST_GOAL, HALF_GOAL = ("<=", 50), ("<=", 100)
@@ -123,11 +126,23 @@ async def _latencies(stack: RunningStack, name: str, paths: Iterator[str], count
     processes = {part: stack.pid(part) for part in PARTS}
     async with _asking(stack) as ask:
         await _on_schedule(ask, list(itertools.islice(paths, WARM)), PER_SECOND)
-        before = spent(processes)
+        before, had_read = spent(processes), _read_from_disk(processes)
         answers = await _on_schedule(ask, list(itertools.islice(paths, count)), PER_SECOND)
-        after = spent(processes)
+        after, has_read = spent(processes), _read_from_disk(processes)
     cost = {f"{name}, CPU ms, {part}": (after[part] - before[part]) / count * 1000 for part in COSTLY}
-    return _figures(name, answers) | cost
+    read = {f"{name}, MB from disk, {part}": has_read[part] - had_read[part] for part in READERS}
+    return _figures(name, answers) | cost | read
+
+
+def _read_from_disk(processes: dict[str, int]) -> dict[str, float]:
+    """MB that nothing had in memory, by part, its children included."""
+    found = {}
+    for part in READERS:
+        process, found[part] = psutil.Process(processes[part]), 0.0
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                found[part] += each.io_counters().read_bytes / 1e6
+    return found
 
 
 async def _exported(stack: RunningStack, cases: int) -> float:
