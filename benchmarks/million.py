@@ -27,6 +27,7 @@ from services.local.crowd.words import HALF, Texts
 from shared.tokens import issue
 from tests.client import TOKEN_TTL, LeanConnection
 from tests.stack import PARTS, RunningStack, stack_directory, start_stack
+from tests.waiting import until
 
 CASES: Final = 1_000_000
 DESK: Final = "crowd"
@@ -37,6 +38,7 @@ COSTLY: Final = ("api", "search", "postgres")
 """What answering takes the processor time of."""
 READERS: Final = ("search", "postgres")
 """What answering may wait for the disk of: for what the system no longer has in memory."""
+QUIET_SECONDS, QUIET_BYTES, SETTLED_SECONDS = 5.0, 10_000_000, 900
 WARM: Final = 50
 """Requests of each kind that are not counted."""
 LIST_GOAL, HALF_GOAL = ("<=", 50), ("<=", 100)
@@ -145,6 +147,14 @@ def _read_from_disk(processes: dict[str, int]) -> dict[str, float]:
     return found
 
 
+async def _nothing_is_written() -> bool:
+    """Whether the disk rests: a desk that has its million cases has had them for longer than a minute."""
+    before = psutil.disk_io_counters()
+    await asyncio.sleep(QUIET_SECONDS)
+    after = psutil.disk_io_counters()
+    return not (before and after) or after.write_bytes - before.write_bytes < QUIET_BYTES
+
+
 async def _exported(stack: RunningStack, cases: int) -> float:
     """Rows a second of everything as CSV."""
     headers = {"Authorization": f"Bearer {issue(stack.settings, LEAD, DESK, TOKEN_TTL)}"}
@@ -198,6 +208,7 @@ async def measure(cases: int = CASES, seconds: int = SECONDS) -> dict[str, float
             start = time.perf_counter()
             await _run(stack, "demo", "--cases", str(cases), "--desk", DESK)
             figures["generated and indexed, cases/s"] = cases / (time.perf_counter() - start)
+            await until(_nothing_is_written, SETTLED_SECONDS, "the disk to have taken what was generated")
             for name, paths in _kinds(cases).items():
                 figures |= await _latencies(stack, name, paths, PER_SECOND * seconds)
             figures["export, rows/s"] = await _exported(stack, cases)

@@ -26,6 +26,8 @@ from shared.contracts.search import SearchQuery
 STATUSES = ("new", "open", "awaiting_customer", "escalated", "resolved", "closed")
 SEVERITIES = ("Critical", "High", "Medium", "Low")
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_BRIEF = 3
+"""Letters, as words have that are in nearly every text."""
 STAFF = {"staff": True, "email": "agent1@vendor.example"}
 QUERIES: dict[str, dict[str, Any]] = {
     "no words": {},
@@ -39,6 +41,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "prefix of three letters": {"q": "COMM"},
     "rare word + prefix of one letter": {"q": "RARE C"},
     "common word + prefix": {"q": "COMMON COM"},
+    "common short word + prefix": {"q": "BRIEF COM"},
     "common word, by relevance": {"q": "COMMON COMMON2", "sort": "relevance"},
     "page 400": {"page": 400},
     "common word, page 400": {"q": "COMMON", "page": 400},
@@ -55,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     rng = random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["".join(rng.choices(letters, k=rng.randint(4, 9))) for _ in range(30_000)]
+    words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(30_000)]
     with tempfile.TemporaryDirectory() as directory:
         index = TantivyIndex(Path(directory), new=True)
         started = time.perf_counter()
@@ -87,8 +90,10 @@ def _measure(index: TantivyIndex, name: str, query: dict[str, Any], rounds: int)
 
 def _with_words(query: dict[str, Any], words: list[str]) -> dict[str, Any]:
     q = query.get("q", "")
-    common, other, rare = words[1], words[2], words[20_000]
-    named = {"COMMON2": other, "COMMON": common, "RARE": rare, "COMM": common[:3], "COM": common[:2], "C": common[:1]}
+    common, other, *_ = (word for word in words if len(word) > _BRIEF)
+    brief, rare = next(word for word in words if len(word) == _BRIEF), words[20_000]
+    named = {"COMMON2": other, "COMMON": common, "BRIEF": brief, "RARE": rare}
+    named |= {"COMM": common[:3], "COM": common[:2], "C": common[:1]}
     return query | {"q": " ".join(named[each] for each in q.split())}
 
 

@@ -11,12 +11,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sized
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from temporalio.client import (
     Client,
+    WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -239,10 +241,22 @@ class Door:
         return run
 
     async def _start_with(self, run: CaseRun, state: CaseState | None, request: ExecuteRequest) -> ExecuteAnswer:
-        answer: ExecuteAnswer = await self._client.execute_update_with_start_workflow(
-            EXECUTE, request, start_workflow_operation=case_start(run, state), result_type=ExecuteAnswer
-        )
+        start = case_start(run, state)
+        try:
+            answer: ExecuteAnswer = await self._client.execute_update_with_start_workflow(
+                EXECUTE, request, start_workflow_operation=start, result_type=ExecuteAnswer
+            )
+        except _TROUBLES:
+            await _heard(start)
+            raise
         return answer
+
+
+async def _heard(start: WithStartWorkflowOperation[Any, Any]) -> None:
+    """The library tells what went wrong to the start as well, and Python reports what nobody has asked for there."""
+    with suppress(Exception):
+        async with asyncio.timeout(0):
+            await start.workflow_handle()
 
 
 async def _gathered(waiting: Sized) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import os
 from datetime import timedelta
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import text, update
 from structlog.testing import capture_logs
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.converter import DataConverter
+from temporalio.service import RPCError
 
 from services.api.door import Door
 from services.workflows.overdue_cases import overdue_cases
@@ -28,7 +31,7 @@ from shared.db.models import Case
 from shared.domain import commands as c
 from shared.domain.profiles import HELP_CENTRE, STANDARD, TEAM_PORTAL
 from shared.settings import Settings
-from shared.temporal import connect
+from shared.temporal import connect, ensure_search_attributes
 from shared.temporal.codec import KeyRingCodec
 from tests.waiting import until
 from tests.world import ADA, BOB, CaseInTest, World, command_id, open_world
@@ -53,7 +56,7 @@ async def test_a_crowd_on_one_case_is_served_and_nothing_is_lost(world: World) -
 
 
 async def test_a_namespace_that_temporal_does_not_know_for_a_moment_is_waited_for(
-    servers: Settings, world: World
+    servers: Settings, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     late = servers.model_copy(update={"temporal_namespace": f"late-{command_id()}"})
     client = await connect(late)
@@ -69,9 +72,21 @@ async def test_a_namespace_that_temporal_does_not_know_for_a_moment_is_waited_fo
         namespace=late.temporal_namespace, workflow_execution_retention_period=Duration(seconds=86_400)
     )
     await client.workflow_service.register_namespace(kept)
+
+    async def known() -> bool:
+        """That there was none Temporal remembers for a second."""
+        try:
+            await ensure_search_attributes(client)
+        except RPCError:
+            return False
+        return True
+
+    await until(known, 20, "Temporal to know its new namespace")
     async with open_world(late):
         assert (await opening).accepted
     await door.close()
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_case_continues_as_new_and_works_as_before(world: World) -> None:
