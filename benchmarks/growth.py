@@ -129,8 +129,7 @@ class Growing:
         )
 
     async def _start(self, runs: Sequence[CaseRun]) -> None:
-        """Some at a time: what is started faster than a worker takes it up waits in a queue on disk, out of which it
-        comes at a third of the rate."""
+        """Some at a time: what is started faster than a worker takes it up waits in a queue on disk."""
         client = await connect(self.stack.settings)
         for first in range(0, len(runs), STARTED_TOGETHER):
             some = runs[first : first + STARTED_TOGETHER]
