@@ -67,6 +67,8 @@ moment."""
 _TROUBLES = (RPCError, RuntimeError, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateFailedError)
 _NEVER_CONNECTED = "Failed client connect"
 """How the library says, with a RuntimeError, that its first connection did not come about."""
+_NOT_SET_UP = "no mapping defined for search attribute"
+"""How Temporal says, with an invalid argument, that the worker has not yet told it by what cases are found."""
 
 _log = get_logger(__name__)
 
@@ -280,7 +282,7 @@ def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
 def _is_passing(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
     if isinstance(error, RPCError):
-        return error.status in _PASSING
+        return error.status in _PASSING or _NOT_SET_UP in str(error)
     if isinstance(error, RuntimeError):
         return _NEVER_CONNECTED in str(error)
     if isinstance(error, WorkflowUpdateFailedError):
