@@ -1,9 +1,9 @@
 """The least that a comment of ours can cost in this stack: a program, its worker or its HTTP service.
 
 ``thin.py`` with what a comment leaves behind: its case is looked up through the caller's eyes, case and event are
-written by one statement, as ours are, and the relay is woken, so that search and notifier follow. All by hand, for one
-kind of comment: no rules, no rights, no second request with a key, no spans, and none of the libraries that carry
-those. What ours costs beyond that is what the product and its libraries do.
+written by one statement, as ours are, its trace is kept from the request on, and the relay is woken, so that search and
+notifier follow. All by hand, for one kind of comment: no rules, no rights, no second request with a key, and none of
+the libraries that carry those. What ours costs beyond that is what the product and its libraries do.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from shared.db.roles import Role
 from shared.db.viewed import Eyes, beginning
 from shared.processes import set_by_signal, spare_the_collector
 from shared.settings import Settings, load_settings
+from shared.telemetry import SpanKind, current_traceparent, setup, span
+from shared.telemetry.instrument import fastapi_telemetry
 from shared.temporal import connect
 from shared.tokens import verify
 
@@ -45,8 +47,9 @@ _RECORD = """
     WITH written AS (
         UPDATE "case" SET seq = $2, updated_at = $3, state = $4 WHERE id = $1 AND seq = $2 - 1 RETURNING id
     )
-    INSERT INTO case_event (case_id, seq, kind, at, actor, actor_email, command_id, command, part, data, snapshot)
-    SELECT id, $2, 'commented', $3, $5, $6, $7, 'comment', 0, $8, $4 FROM written
+    INSERT INTO case_event (case_id, seq, kind, at, actor, actor_email, command_id, command, part, data, snapshot,
+        traceparent)
+    SELECT id, $2, 'commented', $3, $5, $6, $7, 'comment', 0, $8, $4, $9 FROM written
 """
 
 
@@ -85,23 +88,26 @@ class _Record:
     @activity.defn
     async def insert_comment(self, recorded: dict[str, Any]) -> None:
         state, comment = recorded["state"], recorded["comment"]
-        written = await self._pool.execute(
-            _RECORD,
-            uuid.UUID(recorded["id"]),
-            state["seq"],
-            datetime.fromisoformat(state["updated_at"]),
-            orjson.dumps(state).decode(),
-            orjson.dumps(comment["actor"]).decode(),
-            comment["actor"]["email"],
-            comment["command_id"],
-            orjson.dumps({"body": comment["body"], "in_reply_to": None}).decode(),
-        )
+        with span("record", parent=comment["traceparent"]):
+            written = await self._pool.execute(
+                _RECORD,
+                uuid.UUID(recorded["id"]),
+                state["seq"],
+                datetime.fromisoformat(state["updated_at"]),
+                orjson.dumps(state).decode(),
+                orjson.dumps(comment["actor"]).decode(),
+                comment["actor"]["email"],
+                comment["command_id"],
+                orjson.dumps({"body": comment["body"], "in_reply_to": None}).decode(),
+                current_traceparent(),
+            )
         if written != "INSERT 0 1":
             raise RuntimeError(written)
         self._committed()
 
 
 async def _work(settings: Settings) -> None:
+    telemetry = setup("least-worker", settings)
     stop, client, waker = set_by_signal(), await connect(settings), Waker(settings.database_url)
     pool = await asyncpg.create_pool(
         settings.database_url, min_size=10, max_size=10, server_settings=Role.SERVICE.settings
@@ -120,29 +126,38 @@ async def _work(settings: Settings) -> None:
         await stop.wait()
     waking.cancel()
     await pool.close()
+    telemetry.shutdown()
 
 
 def _app(settings: Settings, client: Client, pool: asyncpg.Pool, eyes: Eyes) -> FastAPI:
-    app = FastAPI()
-    begin = beginning(eyes)
+    app = FastAPI(telemetry=fastapi_telemetry())
 
     @app.post("/cases/{number}/comments", status_code=201)
     async def comment(number: int, form: NewComment, authorization: Annotated[str, Header()]) -> dict[str, int]:
         claims = verify(settings, authorization.removeprefix("Bearer "))
-        async with pool.acquire() as connection:
-            await connection.execute(begin)
-            found = await connection.fetchrow(_FIND, eyes.desk, number)
-            await connection.execute("ROLLBACK")
+        found = await _found(pool, eyes, number)
         if found is None:
             raise RuntimeError(f"no case {number}")
         actor = {"kind": "customer", "email": claims.subject, "name": claims.subject}
         said = {"command_id": uuid.uuid4().hex, "actor": actor, "body": form.body}
-        return {"seq": await client.get_workflow_handle(workflow_id(number)).execute_update(Least.comment, said)}
+        case = client.get_workflow_handle(workflow_id(number))
+        with span("door", kind=SpanKind.CLIENT):
+            return {"seq": await case.execute_update(Least.comment, {**said, "traceparent": current_traceparent()})}
 
     return app
 
 
+async def _found(pool: asyncpg.Pool, eyes: Eyes, number: int) -> asyncpg.Record | None:
+    async with pool.acquire() as connection:
+        await connection.execute(beginning(eyes))
+        with span("SELECT", kind=SpanKind.CLIENT):
+            found = await connection.fetchrow(_FIND, eyes.desk, number)
+        await connection.execute("ROLLBACK")
+    return found
+
+
 async def _serve(settings: Settings, port: int, slug: str, email: str) -> None:
+    telemetry = setup("least-api", settings)
     pool = await asyncpg.create_pool(settings.database_url, min_size=10, max_size=10)
     desk = await pool.fetchval("SELECT id FROM desk WHERE slug = $1", slug)
     eyes = Eyes(desk=desk, viewer=Viewer(staff=False, email=email), actor=f"customer:{email}", who=email)
@@ -157,6 +172,7 @@ async def _serve(settings: Settings, port: int, slug: str, email: str) -> None:
     print("ready", flush=True)
     await uvicorn.Server(config).serve()
     await pool.close()
+    telemetry.shutdown()
 
 
 async def start(settings: Settings, desk: str, numbers: Sequence[int]) -> list[WorkflowHandle[Any, Any]]:
