@@ -9,6 +9,7 @@ the libraries that carry those. What ours costs beyond that is what the product 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import uuid
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ async def _work(settings: Settings) -> None:
     waking = asyncio.create_task(waker.run())
     async with worker:
         spare_the_collector()
-        print("ready", flush=True)
+        _ready()
         await stop.wait()
     waking.cancel()
     await pool.close()
@@ -169,10 +170,15 @@ async def _serve(settings: Settings, port: int, slug: str, email: str) -> None:
         access_log=False,
     )
     spare_the_collector()
-    print("ready", flush=True)
+    _ready()
     await uvicorn.Server(config).serve()
     await pool.close()
     telemetry.shutdown()
+
+
+def _ready() -> None:
+    print("ready", flush=True)
+    logging.disable()  # into a pipe that nobody reads any more
 
 
 async def start(settings: Settings, desk: str, numbers: Sequence[int]) -> list[WorkflowHandle[Any, Any]]:
