@@ -131,12 +131,12 @@ async def _work(settings: Settings) -> None:
 
 
 def _app(settings: Settings, client: Client, pool: asyncpg.Pool, eyes: Eyes) -> FastAPI:
-    app = FastAPI(telemetry=fastapi_telemetry())
+    app, begin = FastAPI(telemetry=fastapi_telemetry()), beginning(eyes)
 
     @app.post("/cases/{number}/comments", status_code=201)
     async def comment(number: int, form: NewComment, authorization: Annotated[str, Header()]) -> dict[str, int]:
         claims = verify(settings, authorization.removeprefix("Bearer "))
-        found = await _found(pool, eyes, number)
+        found = await _found(pool, begin, eyes.desk, number)
         if found is None:
             raise RuntimeError(f"no case {number}")
         actor = {"kind": "customer", "email": claims.subject, "name": claims.subject}
@@ -148,11 +148,11 @@ def _app(settings: Settings, client: Client, pool: asyncpg.Pool, eyes: Eyes) -> 
     return app
 
 
-async def _found(pool: asyncpg.Pool, eyes: Eyes, number: int) -> asyncpg.Record | None:
+async def _found(pool: asyncpg.Pool, begin: str, desk: int, number: int) -> asyncpg.Record | None:
     async with pool.acquire() as connection:
-        await connection.execute(beginning(eyes))
+        await connection.execute(begin)
         with span("SELECT", kind=SpanKind.CLIENT):
-            found = await connection.fetchrow(_FIND, eyes.desk, number)
+            found = await connection.fetchrow(_FIND, desk, number)
         await connection.execute("ROLLBACK")
     return found
 
