@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -265,15 +264,9 @@ def _fail(message: str, code: int = 2) -> NoReturn:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exit, without the interpreter's own end where Temporal's client is loaded.
+    from shared.processes import leave
 
-    Its threads may still want to call Python then, which aborts the process (seen with temporalio 1.35, Python 3.11).
-    """
-    if "temporalio" in sys.modules:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    leave(code)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import asyncio
 import sys
 
 from shared.contracts.workflow import workflow_id
+from shared.processes import leave
 from shared.settings import load_settings
 from shared.temporal import connect
 
@@ -32,3 +33,4 @@ async def main(desk: str, number: str, incident: str, text: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(main(*sys.argv[1:]))
+    leave()
