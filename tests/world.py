@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from services.api.door import CaseAddress, Door
-from services.workflows.record import Recorder
+from services.workflows.record import Recorder, nobody_told
 from services.workflows.worker import make_worker
 from shared.contracts.workflow import CaseRun, Outcome, RecordRequest, workflow_id
 from shared.db.cases import POLICIES
@@ -143,7 +143,11 @@ def sandboxed() -> SandboxedWorkflowRunner:
 
 @asynccontextmanager
 async def open_world(
-    settings: Settings, *, encrypted: bool = True, runner: WorkflowRunner | None = None
+    settings: Settings,
+    *,
+    encrypted: bool = True,
+    runner: WorkflowRunner | None = None,
+    told: Callable[[RecordRequest], Awaitable[None]] = nobody_told,
 ) -> AsyncIterator[World]:
     """A worker on running servers, and the door to it."""
     client = await connect(settings)
@@ -153,7 +157,7 @@ async def open_world(
         client = Client(**config)
     await ensure_search_attributes(client)
     database = Database(settings.database_url)
-    recorder = Recorder(database, committed=lambda: None)
+    recorder = Recorder(database, committed=lambda: None, told=told)
     async with make_worker(client, recorder, runner or sandboxed()):
         door = Door(client, database, timeout=20)
         yield World(settings, client, database, door)

@@ -40,6 +40,7 @@ from services.api.sessions.limiter import AttemptLimiter
 from services.api.setup.endpoints import router as setup
 from services.api.short_memory import ShortMemory
 from services.api.webhooks.endpoints import router as webhooks
+from services.api.word import word_heard
 from shared.db.engine import Database
 from shared.db.viewed import ViewedDatabase
 from shared.objects import open_store
@@ -109,7 +110,7 @@ async def _connected(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     temporal = await connect_to_temporal(settings, lazy=True)
     door = Door(temporal, recorded, settings.command_timeout)
     try:
-        async with NatsLink(settings).kept() as nats, EventHub(nats).running() as hub:
+        async with NatsLink(settings).kept() as nats, EventHub(nats).running() as hub, word_heard(nats, door):
             app.state.context = Context(
                 settings=settings,
                 database=database,

@@ -31,6 +31,7 @@ from shared.contracts.workflow import (
     ExecuteAnswer,
     ExecuteRequest,
     Outcome,
+    Recorded,
     command_to_wire,
     workflow_id,
 )
@@ -48,6 +49,9 @@ BYTES_PER_UPDATE = 400_000
 LULL_SECONDS, GATHERED_SECONDS = 0.005, 0.1
 """On a case that several people have just sent commands to, more are about to come: they are waited for until none has
 come for a moment, at most so long. An update costs about the same for many commands as for one."""
+FEW_CASES = 4
+"""While commands for no more cases are under way here, word is asked for of what is recorded. Among many it would cost
+them more than it brings."""
 RETRY_FIRST, RETRY_MOST = 0.05, 1.0
 _PASSING = frozenset(
     {
@@ -97,6 +101,10 @@ class _Waiting:
     traceparent: str | None
     answered: asyncio.Future[Outcome]
 
+    def answer(self, outcome: Outcome) -> None:
+        if not self.answered.done():
+            self.answered.set_result(outcome)
+
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
@@ -113,6 +121,7 @@ class _Queue:
     address: CaseAddress
     opening: _Opening | None
     waiting: deque[_Waiting] = field(default_factory=deque)
+    sent: list[_Waiting] = field(default_factory=list)
 
 
 class Door:
@@ -123,12 +132,15 @@ class Door:
         database: for the recorded state of cases whose workflow does not run; with the services' rights, as a run goes
             on from events too that the caller does not see.
         timeout: seconds after which a command's caller is told to try again.
+
+    ``told_on`` is the subject of NATS on which this process gets word of what is recorded, while it does.
     """
 
     def __init__(self, client: Client, database: Database, timeout: float) -> None:
         self._client = client
         self._database = database
         self._timeout = timeout
+        self.told_on: str | None = None
         self._queues: dict[str, _Queue] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -158,6 +170,14 @@ class Door:
         address = CaseAddress(desk=run.desk, number=run.number, case_id=uuid.UUID(run.case_id))
         return await self._enter(address, _Opening(run, foreseen), command)
 
+    def hear(self, recorded: Recorded) -> None:
+        """Answer who waits for a command that is recorded; its update goes on until the workflow knows it too."""
+        queue = self._queues.get(recorded.case)
+        for entry in queue.sent if queue else ():
+            command_id = entry.wire["command_id"]
+            if applied := recorded.applied.get(command_id):
+                entry.answer(Outcome(command_id=command_id, accepted=True, seq=applied.seq, at=applied.at))
+
     async def close(self) -> None:
         """Wait for what is under way."""
         await asyncio.gather(*self._pumps, return_exceptions=True)
@@ -183,7 +203,7 @@ class Door:
     async def _pump(self, key: str, queue: _Queue) -> None:
         while queue.waiting:
             await _gathered(queue.waiting)
-            batch = _next_batch(queue.waiting)
+            batch = queue.sent = _next_batch(queue.waiting)
             try:
                 outcomes = await self._send(key, queue, batch)
             except Exception as error:  # whatever it is, the callers must be told
@@ -193,13 +213,13 @@ class Door:
                         entry.answered.exception()
             else:
                 for entry, outcome in zip(batch, outcomes, strict=True):
-                    if not entry.answered.done():
-                        entry.answered.set_result(outcome)
+                    entry.answer(outcome)
         del self._queues[key]
 
     async def _send(self, key: str, queue: _Queue, batch: list[_Waiting]) -> list[Outcome]:
         """Send one batch, again and again through passing troubles; command ids make that safe."""
-        request = ExecuteRequest(commands=[entry.wire for entry in batch])
+        told_on = self.told_on if len(self._queues) <= FEW_CASES else None
+        request = ExecuteRequest(commands=[entry.wire for entry in batch], told_on=told_on)
         traces = [entry.traceparent for entry in batch if entry.traceparent]
         deadline = time.monotonic() + self._timeout
         pause = RETRY_FIRST

@@ -56,6 +56,7 @@ class _Entry:
     parsed: ParsedCommand | Refusal
     outcome: Outcome | None = None
     rejected_signal: RecordRejection | None = None
+    told_on: str | None = None
 
     def accept(self, applied: Applied) -> None:
         self.outcome = Outcome(command_id=self.command_id, accepted=True, seq=applied.seq, at=applied.at)
@@ -84,6 +85,7 @@ class _Draft:
     state: CaseState | None
     events: list[Event]
     traceparents: dict[str, str]
+    told_on: list[str]
     applied: dict[str, Applied]
     refused: dict[_Entry, Refusal]
     at: datetime
@@ -127,7 +129,7 @@ class CaseWorkflow:
         """Decide commands in order; answered once they are recorded or refused."""
         self._updates += 1
         self._asked = True
-        entries = [self._entry(data) for data in request.commands]
+        entries = [self._entry(data, request.told_on) for data in request.commands]
         self._inbox.extend(entries)
         await workflow.wait_condition(lambda: all(entry.outcome is not None for entry in entries))
         return ExecuteAnswer(outcomes=[entry.outcome for entry in entries if entry.outcome is not None])
@@ -153,8 +155,8 @@ class CaseWorkflow:
             "state": STATES.dump_python(state, mode="json") if state else None,
         }
 
-    def _entry(self, data: dict[str, Any]) -> _Entry:
-        return _Entry(command_id=str(data.get("command_id", ""))[:200], parsed=parse_command(data))
+    def _entry(self, data: dict[str, Any], told_on: str | None) -> _Entry:
+        return _Entry(command_id=str(data.get("command_id", ""))[:200], parsed=parse_command(data), told_on=told_on)
 
     def _entry_of_signal(self, name: str, args: Sequence[RawValue]) -> _Entry:
         try:
@@ -213,6 +215,7 @@ class CaseWorkflow:
             state=self._case.state,
             events=[],
             traceparents={},
+            told_on=sorted({entry.told_on for entry in batch if entry.told_on}),
             applied={},
             refused={},
             at=self._now(),
@@ -266,6 +269,7 @@ class CaseWorkflow:
             events=draft.events,
             traceparents=draft.traceparents,
             clock_offset=self._case.clock_offset,
+            told_on=draft.told_on,
         )
         answer: RecordAnswer = await workflow.execute_local_activity(
             RECORD,

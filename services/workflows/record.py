@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -41,6 +41,10 @@ _STATE = select(Case.state).where(Case.id == bindparam("case_id"))
 _STATES_REMEMBERED = 2_000
 
 
+async def nobody_told(request: RecordRequest) -> None:
+    """Those who wait get the workflow's own answer."""
+
+
 class _RecordIsAheadError(Exception):
     """The record is not where the workflow thought it was."""
 
@@ -51,12 +55,21 @@ class Recorder:
     Args:
         database: where to.
         committed: called after each commit, to wake the relay.
+        told: called with what was committed, to tell those who wait for it.
         ends_per_second: of windows that end in the same minute, how many are seen to in a second.
     """
 
-    def __init__(self, database: Database, committed: Callable[[], None], *, ends_per_second: float = math.inf) -> None:
+    def __init__(
+        self,
+        database: Database,
+        committed: Callable[[], None],
+        told: Callable[[RecordRequest], Awaitable[None]] = nobody_told,
+        *,
+        ends_per_second: float = math.inf,
+    ) -> None:
         self._database = database
         self._committed = committed
+        self._told = told
         self._ends_per_second = ends_per_second
         self._lately = OrderedDict[uuid.UUID, CaseState]()
         """How cases were when recorded here last. Whether one still is so, the statement that writes finds out."""
@@ -90,6 +103,7 @@ class Recorder:
             if not lies_in_what_is_recorded(error):
                 raise
             raise ApplicationError(repr(error), type=UNRECORDABLE, non_retryable=True) from error
+        await self._told(request)
         self._committed()
         self._lately[case_id] = after
         if len(self._lately) > _STATES_REMEMBERED:

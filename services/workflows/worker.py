@@ -16,6 +16,7 @@ from services.workflows.old_files import chores_with_files
 from services.workflows.overdue_cases import chore_with_workflows
 from services.workflows.record import Recorder
 from services.workflows.relay import Relay, Waker
+from services.workflows.word import Word
 from shared.contracts.workflow import TASK_QUEUE
 from shared.db.engine import Database
 from shared.messaging import Bus
@@ -86,15 +87,15 @@ async def _connected(settings: Settings, stopped: asyncio.Event) -> Client | Non
 
 
 async def _work(settings: Settings, client: Client, database: Database, stopped: asyncio.Event) -> None:
-    waker = Waker(settings.database_url)
-    recorder = Recorder(database, committed=waker, ends_per_second=settings.window_ends_per_second)
+    waker, word = Waker(settings.database_url), Word()
+    recorder = Recorder(database, committed=waker, told=word.send, ends_per_second=settings.window_ends_per_second)
     async with (
         serve_health(settings.metrics_port, _always_ready, host=settings.metrics_host),
         make_worker(client, recorder),
         asyncio.TaskGroup() as tasks,
     ):
         chores = (*CHORES, *chores_with_files(open_store(settings)), chore_with_workflows(client))
-        side_work = (waker.run(), _relay(settings), keep_house(database, chores))
+        side_work = (waker.run(), _relay(settings, word), keep_house(database, chores))
         side_tasks = [tasks.create_task(each) for each in side_work]
         spare_the_collector()
         _log.info("ready")
@@ -103,14 +104,15 @@ async def _work(settings: Settings, client: Client, database: Database, stopped:
             task.cancel()
 
 
-async def _relay(settings: Settings) -> None:
-    """Relay as soon as NATS can be reached; cases are worked on without it."""
+async def _relay(settings: Settings, word: Word) -> None:
+    """Relay, and send word, as soon as NATS can be reached; cases are worked on without it."""
     bus: Bus | None = None
     while bus is None:
         try:
             bus = await connect_to_nats(settings, "relay")
         except ConnectionError as error:
             _log.warning("the relay waits for NATS", error=str(error))
+    word.bus = bus
     try:
         await Relay(settings.database_url, bus).run()
     finally:

@@ -91,9 +91,15 @@ class CaseRun:
 
 @dataclass(kw_only=True)
 class ExecuteRequest:
-    """Commands for one case, to be decided in order; each ``{name, command_id, actor, …}``."""
+    """Commands for one case, to be decided in order.
+
+    Args:
+        commands: each ``{name, command_id, actor, …}``.
+        told_on: a subject of NATS on which a ``Recorded`` is awaited as well, which comes before the answer.
+    """
 
     commands: list[dict[str, Any]]
+    told_on: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -127,6 +133,7 @@ class RecordRequest:
         events: consecutive events.
         traceparents: W3C trace context of each command, by command id.
         clock_offset: as in ``CaseRun``, for a case that is being opened.
+        told_on: subjects of NATS on which a ``Recorded`` is awaited.
     """
 
     case_id: str
@@ -137,6 +144,18 @@ class RecordRequest:
     events: list[Annotated[Event, Field(discriminator="kind")]]
     traceparents: dict[str, str]
     clock_offset: float = 0.0
+    told_on: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Recorded:
+    """Word of what has just been recorded of a case: what these commands led to, by their ids."""
+
+    case: str
+    applied: dict[str, Applied]
+
+
+RECORDED: TypeAdapter[Recorded] = TypeAdapter(Recorded)
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -55,14 +55,17 @@ def changed_search_attributes(state: CaseState) -> list[SearchAttributeUpdate[An
     return [STATUS.value_set(state.status.value), severity]
 
 
-async def start_case(client: Client, run: CaseRun) -> None:
+async def start_case(client: Client, run: CaseRun) -> WorkflowHandle[Any, Any]:
     """Start a case's workflow from what is recorded; one that runs goes on as it is.
 
     Args:
         client: connected with our data converter.
         run: as ``shared.db.cases.load_run`` reads it.
+
+    Returns:
+        The workflow that runs now.
     """
-    await client.start_workflow(CASE_WORKFLOW, run, **_options(run, run.state))
+    return await client.start_workflow(CASE_WORKFLOW, run, **_options(run, run.state))
 
 
 def case_start(run: CaseRun, state: CaseState | None) -> WithStartWorkflowOperation[Any, Any]:

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import gc
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -19,6 +19,8 @@ from temporalio.converter import DataConverter
 
 from services.api.door import Door
 from services.workflows.overdue_cases import overdue_cases
+from services.workflows.record import Recorder
+from shared.contracts.events import STATES
 from shared.contracts.workflow import (
     CASE_QUERY,
     CASE_WORKFLOW,
@@ -148,6 +150,20 @@ async def test_a_case_whose_workflow_is_gone_is_closed_by_silence_all_the_same(w
     assert await late.kinds() == ["opened", "resolved", "closed"]
     status = (await early.handle.describe()).status
     assert status is WorkflowExecutionStatus.TERMINATED, "its window has not ended yet"
+
+
+async def test_a_case_whose_workflow_is_behind_its_record_is_closed_by_silence_all_the_same(world: World) -> None:
+    case = await world.open()
+    opened = STATES.validate_python((await case.row()).state)
+    resolve = c.Resolve(command_id=command_id(), actor=ADA, resolution_type="provided", summary="Done.")
+    recorder = Recorder(world.database, committed=lambda: None)
+    await recorder.record(case.decided(opened, resolve, datetime.now(UTC)))
+    async with world.database.write() as session:
+        ahead = update(Case).where(Case.id == case.address.case_id).values(clock_offset=timedelta(days=7))
+        await session.execute(ahead)
+    assert await overdue_cases(world.database, world.client) >= 1
+    await case.becomes(lambda row: row.status == "closed")
+    assert await case.kinds() == ["opened", "resolved", "closed"]
 
 
 async def test_a_workflow_that_runs_is_not_disturbed_by_looking_after_it(world: World) -> None:
