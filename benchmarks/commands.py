@@ -261,7 +261,7 @@ async def _measure(stack: RunningStack) -> dict[str, float]:
             for side in sides.values():
                 await _comments(side)
             rounds = [{name: await _comments(side) for name, side in sides.items()} for _ in range(ROUNDS)]
-            alone = [{name: await _latency(side) for name, side in sides.items()} for _ in range(3)]
+            alone = [{name: await _latency(side) for name, side in sides.items()} for _ in range(ROUNDS)]
         openings = [(await _openings(bare), await _openings(ours)) for _ in range(ROUNDS)]
     figures = _beside_bare("comments/s, 16 callers", rounds)
     figures |= pairs_as_figures("openings/s, 16 callers", "bare", openings)
