@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest_asyncio
@@ -35,23 +34,20 @@ class HeldUp:
         await self.go_on.wait()
 
 
-@asynccontextmanager
-async def held_up(settings: Settings) -> AsyncIterator[tuple[World, HeldUp]]:
-    bus = await connect(settings, "worker")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def worlds(servers: Settings) -> AsyncIterator[tuple[World, HeldUp]]:
     held = HeldUp(Word())
-    held.word.bus = bus
+    held.word.bus = bus = await connect(servers, "worker")
     held.go_on.set()
-    async with open_world(settings, told=held.told) as world:
+    async with (
+        open_world(servers, told=held.told) as world,
+        NatsLink(servers).kept() as link,
+        word_heard(link, world.door),
+    ):
+        await until(lambda: world.door.told_on is not None, 10, "the door to listen")
         yield world, held
         held.go_on.set()
     await bus.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def worlds(servers: Settings) -> AsyncIterator[tuple[World, HeldUp]]:
-    async with held_up(servers) as (world, held), NatsLink(servers).kept() as link, word_heard(link, world.door):
-        await until(lambda: world.door.told_on is not None, 10, "the door to listen")
-        yield world, held
 
 
 def comment() -> c.Comment:
@@ -99,6 +95,7 @@ async def test_a_command_that_leads_to_several_events_is_answered_with_its_first
     assert outcome.seq == 3
     held.go_on.set()
     assert await case.do(command) == outcome
+    assert await case.kinds() == ["opened", "resolved", "accepted", "closed"]
 
 
 async def test_among_many_cases_no_word_is_asked_for(worlds: tuple[World, HeldUp]) -> None:
