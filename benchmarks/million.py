@@ -200,19 +200,23 @@ async def _nothing_is_written() -> bool:
     return not (before and after) or after.write_bytes - before.write_bytes < QUIET_BYTES
 
 
-async def _exported(stack: RunningStack, cases: int) -> float:
-    """Rows a second of everything as CSV."""
+async def _exported(stack: RunningStack, cases: int) -> dict[str, float]:
+    """Rows a second of everything as CSV, what a row costs, and what was waited for from the disk."""
     headers = {"Authorization": f"Bearer {issue(stack.settings, LEAD, DESK, TOKEN_TTL)}"}
-    rows, start = -1, time.perf_counter()
+    processes = {part: stack.pid(part) for part in PARTS}
+    before, had_read, rows, start = spent(processes), _read_from_disk(processes), -1, time.perf_counter()
     async with (
         httpx.AsyncClient(base_url=stack.api, timeout=60, trust_env=False) as http,
         http.stream("GET", f"/api/v1/desks/{DESK}/cases/export", headers=headers) as answer,
     ):
         async for piece in answer.aiter_raw():
             rows += piece.count(b"\n")
+    took, after, has_read = time.perf_counter() - start, spent(processes), _read_from_disk(processes)
     if rows != cases:
         raise RuntimeError(f"{rows} of {cases} cases were exported")
-    return rows / (time.perf_counter() - start)
+    cost = {f"export, CPU us a row, {part}": (after[part] - before[part]) / cases * 1e6 for part in COSTLY}
+    read = {f"export, MB from disk, {part}": has_read[part] - had_read[part] for part in READERS}
+    return {"export, rows/s": cases / took, **cost, **read}
 
 
 async def _rebuilt(stack: RunningStack, ask: Ask, cases: int) -> dict[str, float]:
@@ -259,7 +263,7 @@ async def measure(cases: int = CASES, seconds: int = SECONDS) -> dict[str, float
             await until(_nothing_is_written, SETTLED_SECONDS, "the disk to have taken what was generated")
             kinds, page = _kinds(cases), _pages(directory)
             figures |= _of_rounds([await _round(stack, kinds, page, PER_SECOND * seconds) for _ in range(ROUNDS)])
-            figures["export, rows/s"] = await _exported(stack, cases)
+            figures |= await _exported(stack, cases)
             async with _asking(stack) as ask:
                 figures |= await _rebuilt(stack, ask, cases)
         finally:

@@ -8,7 +8,9 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
 
 from services.api.cases.exports.rows import Cell
 
@@ -27,6 +29,11 @@ class CsvFile:
     def __init__(self, headings: Sequence[str]) -> None:
         self._headings = headings
 
+    @staticmethod
+    def moment(local: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A time as Postgres is to give it, as text."""
+        return func.to_char(local, "YYYY-MM-DD HH24:MI:SS")
+
     def start(self) -> bytes:
         return b"\xef\xbb\xbf" + self.rows([self._headings])
 
@@ -34,8 +41,7 @@ class CsvFile:
         lines = io.StringIO(newline="")
         # Most cells are as they are to be, and a call for each would cost more than all the rest.
         csv.writer(lines).writerows(
-            [cell if cell is None or (type(cell) is str and cell[:1] in _PLAIN) else _text(cell) for cell in row]
-            for row in rows
+            [cell if type(cell) is not str or cell[:1] in _PLAIN else inert(cell) for cell in row] for row in rows
         )
         return lines.getvalue().encode()
 
@@ -44,12 +50,6 @@ class CsvFile:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _text(cell: Cell) -> Cell:
-    if isinstance(cell, str):
-        return inert(cell)
-    return cell.isoformat(sep=" ", timespec="seconds") if isinstance(cell, datetime) else cell
 
 
 def inert(text: str) -> str:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, DateTime, Integer, Select, Text, any_, bindparam, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.api.callers import Caller, DeskView
@@ -18,8 +31,24 @@ from shared.domain.policy import Urgency
 
 Cell = str | int | datetime | None
 """A time is local to the desk and without a zone, as spreadsheets have it."""
+Moment = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+"""What Postgres makes of a local time."""
 
-_row, _state = Case.__table__.c, Case.__table__.c.state
+_CASE = Case.__table__
+_row = _CASE.c
+# What is large is kept in a place of its own, and would be fetched from there for each of its fields.
+_STATE = (
+    func.jsonb_to_record(_row.state)
+    .table_valued(
+        column("environment", Text()),
+        column("internal_reference", Text()),
+        column("resolved_at", DateTime(timezone=True)),
+        column("closed_at", DateTime(timezone=True)),
+        column("resolution", JSONB()),
+    )
+    .render_derived("of_state", with_types=True)
+)
+_state = _STATE.c
 _MOMENTS = {"created_at": "Created", "updated_at": "Updated", "resolved_at": "Resolved", "closed_at": "Closed"}
 
 
@@ -46,24 +75,27 @@ def columns(desk: DeskView) -> Mapping[str, str]:
     }
 
 
-def _local(moment: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.timezone(bindparam("zone", type_=Text), cast(moment, DateTime(timezone=True)))
+def _values(moment: Moment) -> Mapping[str, ColumnElement[Any]]:
+    """Of columns that are not what the row has under their name."""
+    ours, label = bindparam("labels", type_=JSONB), func.jsonb_extract_path_text(_row.policy, "labels", _row.status)
+
+    def local(time: ColumnElement[Any]) -> ColumnElement[Any]:
+        return moment(func.timezone(bindparam("zone", type_=Text), time))
+
+    return {
+        "key": func.concat(bindparam("key", type_=Text), "-", _row.number),
+        "status_label": func.coalesce(label, ours[_row.status].astext),
+        "environment": _state.environment,
+        "internal_reference": _state.internal_reference,
+        "created_at": local(_row.created_at),
+        "updated_at": local(_row.updated_at),
+        "resolved_at": local(_state.resolved_at),
+        "closed_at": local(_state.closed_at),
+        "resolution_type": _state.resolution["resolution_type"].astext,
+        "resolution_summary": _state.resolution["summary"].astext,
+    }
 
 
-_pinned_label = func.jsonb_extract_path_text(_row.policy, "labels", _row.status)
-_VALUES: Mapping[str, ColumnElement[Any]] = {
-    "key": func.concat(bindparam("key", type_=Text), "-", _row.number),
-    "status_label": func.coalesce(_pinned_label, bindparam("labels", type_=JSONB)[_row.status].astext),
-    "environment": _state["environment"].astext,
-    "internal_reference": _state["internal_reference"].astext,
-    "created_at": _local(_row.created_at),
-    "updated_at": _local(_row.updated_at),
-    "resolved_at": _local(_state["resolved_at"].astext),
-    "closed_at": _local(_state["closed_at"].astext),
-    "resolution_type": _state[("resolution", "resolution_type")].astext,
-    "resolution_summary": _state[("resolution", "summary")].astext,
-}
-"""Of columns that are not what the row has under their name."""
 _WANTED = (_row.desk_id == bindparam("desk"), _row.number == any_(bindparam("numbers", type_=ARRAY(Integer))), SEEN)
 
 
@@ -72,13 +104,15 @@ class Rows:
 
     Args:
         desk: whose columns, and whose time zone.
+        moment: how the file takes times.
     """
 
-    def __init__(self, desk: DeskView) -> None:
+    def __init__(self, desk: DeskView, moment: Moment) -> None:
         labels = {status.value: desk.policy.label(status) for status in Status}
         self._desk = {"desk": desk.id, "key": desk.key, "zone": desk.timezone, "labels": labels}
-        values = ((_VALUES[name] if name in _VALUES else _row[name]).label(name) for name in columns(desk))
-        self._query: Select[*tuple[Any, ...]] = select(*values).where(*_WANTED)
+        values = _values(moment)
+        wanted = ((values[name] if name in values else _row[name]).label(name) for name in columns(desk))
+        self._query: Select[*tuple[Any, ...]] = select(*wanted).join_from(_CASE, _STATE, true()).where(*_WANTED)
 
     async def read(self, session: Sight, caller: Caller, numbers: Sequence[int]) -> Sequence[Sequence[Cell]]:
         """Those of the cases that the caller may see now, in the order of ``numbers``; in that of ``columns``, each."""

@@ -25,8 +25,9 @@ from shared.telemetry import get_logger
 
 FILES: Final[dict[str, type[CsvFile] | type[XlsxFile]]] = {"csv": CsvFile, "xlsx": XlsxFile}
 _ROWS_AT_ONCE: Final = 500
-"""Read and written in some milliseconds, after which others have their turn. A connection to Postgres is held only
-while so many are read, however slowly the file is taken."""
+"""A connection to Postgres is held only while so many are read, however slowly the file is taken."""
+_ROWS_IN_A_TURN: Final = 50
+"""Written in about a millisecond, after which others have their turn: the reading of the next rows is one of them."""
 
 _T = TypeVar("_T")
 
@@ -78,18 +79,26 @@ async def _pieces(context: Context, caller: Caller, query: ExportQuery) -> Async
     wanted = await as_search(context, caller, query, query.after_seq)
     file = FILES[query.format](list(columns(desk).values()))
     try:
-        async with aclosing(_one_ahead(_read(context, caller, wanted))) as batches:
+        async with aclosing(_one_ahead(_read(context, caller, wanted, Rows(desk, file.moment)))) as batches:
             async for total, rows in batches:
                 if not begun:
                     _check_size(query, total, file.most_rows)
                     yield file.start()
                     begun = True
-                yield file.rows(rows)
+                yield await _written(file, rows)
                 count += len(rows)
         yield file.end()
         _log.info("cases exported", desk=desk.slug, format=query.format, cases=count)
     finally:
         file.close()
+
+
+async def _written(file: CsvFile | XlsxFile, rows: Sequence[Sequence[Cell]]) -> bytes:
+    pieces = []
+    for some in _split(rows, _ROWS_IN_A_TURN):
+        pieces.append(file.rows(some))
+        await asyncio.sleep(0)
+    return b"".join(pieces)
 
 
 async def _one_ahead(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
@@ -106,10 +115,10 @@ async def _one_ahead(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, Non
 
 
 async def _read(
-    context: Context, caller: Caller, query: SearchQuery
+    context: Context, caller: Caller, query: SearchQuery, rows: Rows
 ) -> AsyncGenerator[tuple[int, Sequence[Sequence[Cell]]], None]:
     """Rows in order, so many at once, each time with the total of cases; before the first is read, the total alone."""
-    rows, begun = Rows(caller.desk), False
+    begun = False
     async with aclosing(_batches(context, caller, query)) as batches:
         async for total, numbers in batches:
             if not begun:
@@ -129,7 +138,7 @@ async def _batches(
         async with aclosing(numbers_from_search(context.nats, query)) as parts:
             async for part in parts:
                 begun = True
-                for batch in _split(part.numbers):
+                for batch in _split(part.numbers, _ROWS_AT_ONCE):
                     yield part.total, batch
     except SearchAwayError as error:
         _log.warning("no answer from search", error=str(error))
@@ -139,12 +148,13 @@ async def _batches(
         return
     async with context.database.read_as(caller.eyes) as session:
         everything = await numbers_from_record(session, caller, query)
-    for batch in _split(everything):
+    for batch in _split(everything, _ROWS_AT_ONCE):
         yield len(everything), batch
 
 
-def _split(numbers: Sequence[int]) -> list[Sequence[int]]:
-    return [numbers[start : start + _ROWS_AT_ONCE] for start in range(0, max(1, len(numbers)), _ROWS_AT_ONCE)]
+def _split(items: Sequence[_T], most: int) -> list[Sequence[_T]]:
+    """In so many at a time; one empty part of nothing."""
+    return [items[start : start + most] for start in range(0, max(1, len(items)), most)]
 
 
 def _check_size(query: ExportQuery, total: int, most: int | None) -> None:

@@ -12,10 +12,11 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
 import xlsxwriter
+from sqlalchemy import ColumnElement
 from xlsxwriter.utility import xl_col_to_name
 
 from services.api.cases.exports.rows import Cell
@@ -70,6 +71,11 @@ class XlsxFile:
         self._sheet = self._zip.open(_SHEET, "w")
         # How far the sheet reaches is known only at its end, and readers that are told less would stop there.
         self._sheet.write(re.sub("<dimension [^>]*>", "", begin).encode())
+
+    @staticmethod
+    def moment(local: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A time as Postgres is to give it, as it is."""
+        return local
 
     def start(self) -> bytes:
         return self._sent.take()
