@@ -24,10 +24,15 @@ from urllib.parse import urlencode
 
 import httpx
 import psutil
+import tantivy
 
 from benchmarks.commands import spent
 from services.local.crowd.people import LEAD, desk_file
 from services.local.crowd.words import HALF, Texts
+from services.search.facet_values import FacetValues
+from services.search.tantivy_moment import Moment
+from services.search.tantivy_schema import register_analyzer, schema
+from shared.contracts.search import SearchQuery, Viewer
 from shared.tokens import issue
 from tests.client import TOKEN_TTL, LeanConnection
 from tests.stack import PARTS, RunningStack, stack_directory, start_stack
@@ -45,6 +50,8 @@ READERS: Final = ("search", "postgres")
 QUIET_SECONDS, QUIET_BYTES, SETTLED_SECONDS = 5.0, 10_000_000, 900
 PAGE: Final = 8192
 """Bytes that Postgres reads at once."""
+ALONE: Final = 400
+"""Strokes that the engine finds by itself."""
 WARM: Final = 50
 """Requests of each kind that are not counted."""
 LIST_GOAL, HALF_GOAL = ("<=", 50), ("<=", 100)
@@ -181,6 +188,31 @@ def _pages(directory: Path) -> Ask:
     return ask
 
 
+def _engine_alone(directory: Path, strokes: Sequence[str]) -> dict[str, float]:
+    """What the engine by itself takes to find a stroke's page and to count its facets: the index is read beside the
+    service, which rests, and no stroke is asked for twice."""
+    made = directory / "search" / (directory / "search" / "current").read_text().strip()
+    index = tantivy.Index(schema(), str(made))
+    register_analyzer(index)
+    moment = Moment(schema(), index.searcher(), FacetValues(schema(), index.searcher()))
+    pages, facets = [], []
+    for stroke in dict.fromkeys(strokes):
+        query = SearchQuery(desk=DESK, viewer=Viewer(staff=True), q=stroke, sort="-updated_at")
+        start = time.perf_counter()
+        moment.page(query)
+        found = time.perf_counter()
+        moment.facets(query)
+        pages.append((found - start) * 1000)
+        facets.append((time.perf_counter() - found) * 1000)
+    both = [page + counts for page, counts in zip(pages, facets, strict=True)]
+    return {
+        "search, keystrokes, the engine alone, mean ms": statistics.mean(both),
+        "search, keystrokes, the engine alone, p99 ms": statistics.quantiles(both, n=100)[98],
+        "search, keystrokes, the engine alone, mean ms of the page": statistics.mean(pages),
+        "search, keystrokes, the engine alone, mean ms of the facets": statistics.mean(facets),
+    }
+
+
 def _of_rounds(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
     """Medians, as a machine that stands still for a moment says nothing about us; of what must not be, the most."""
     figures = {}
@@ -263,6 +295,8 @@ async def measure(cases: int = CASES, seconds: int = SECONDS) -> dict[str, float
             await until(_nothing_is_written, SETTLED_SECONDS, "the disk to have taken what was generated")
             kinds, page = _kinds(cases), _pages(directory)
             figures |= _of_rounds([await _round(stack, kinds, page, PER_SECOND * seconds) for _ in range(ROUNDS)])
+            strokes = list(itertools.islice(_typed_by_many(), ALONE))
+            figures |= await asyncio.to_thread(_engine_alone, directory, strokes)
             figures |= await _exported(stack, cases)
             async with _asking(stack) as ask:
                 figures |= await _rebuilt(stack, ask, cases)
