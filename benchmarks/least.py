@@ -130,7 +130,7 @@ class _Record:
                 orjson.dumps({"body": comment["body"], "in_reply_to": None}).decode(),
                 current_traceparent(),
             )
-        self._check(written)
+        self._wake_relay(written)
 
     @activity.defn
     async def insert_case(self, recorded: dict[str, Any]) -> None:
@@ -146,9 +146,9 @@ class _Record:
                 opening["command_id"],
                 current_traceparent(),
             )
-        self._check(written)
+        self._wake_relay(written)
 
-    def _check(self, written: str) -> None:
+    def _wake_relay(self, written: str) -> None:
         if written != "INSERT 0 1":
             raise RuntimeError(written)
         self._committed()
