@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
+from services.api.cases.exports import sending
 from services.api.cases.exports.csv_file import CsvFile, inert
 from services.api.cases.exports.rows import Cell
 from services.api.cases.exports.xlsx_file import XlsxFile
@@ -96,3 +99,18 @@ def test_a_workbook_that_is_given_up_is_none() -> None:
     file.close()
     with pytest.raises(Exception, match="not a zip file"):
         openpyxl.load_workbook(io.BytesIO(begun))
+
+
+async def test_the_next_rows_are_read_while_the_last_are_written() -> None:
+    done = []
+
+    async def read() -> AsyncGenerator[list[list[Cell]], None]:
+        for batch in (1, 2, 3):
+            await asyncio.sleep(0)
+            done.append(f"{batch} read")
+            yield [[batch]] * 500
+
+    async for rows in sending._one_ahead(read()):
+        await sending._written(CsvFile(["Number"]), rows)
+        done.append(f"{rows[0][0]} written")
+    assert done == ["1 read", "2 read", "1 written", "3 read", "2 written", "3 written"]
