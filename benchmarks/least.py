@@ -117,38 +117,37 @@ class _Record:
     @activity.defn
     async def insert_comment(self, recorded: dict[str, Any]) -> None:
         state, comment = recorded["state"], recorded["comment"]
-        with span("record", parent=comment["traceparent"]):
-            written = await self._pool.execute(
-                _RECORD,
-                uuid.UUID(recorded["id"]),
-                state["seq"],
-                datetime.fromisoformat(state["updated_at"]),
-                orjson.dumps(state).decode(),
-                orjson.dumps(comment["actor"]).decode(),
-                comment["actor"]["email"],
-                comment["command_id"],
-                orjson.dumps({"body": comment["body"], "in_reply_to": None}).decode(),
-                current_traceparent(),
-            )
-        self._wake_relay(written)
+        await self._record(
+            comment,
+            _RECORD,
+            uuid.UUID(recorded["id"]),
+            state["seq"],
+            datetime.fromisoformat(state["updated_at"]),
+            orjson.dumps(state).decode(),
+            orjson.dumps(comment["actor"]).decode(),
+            comment["actor"]["email"],
+            comment["command_id"],
+            orjson.dumps({"body": comment["body"], "in_reply_to": None}).decode(),
+        )
 
     @activity.defn
     async def insert_case(self, recorded: dict[str, Any]) -> None:
         state, opening = recorded["state"], recorded["opening"]
-        with span("record", parent=opening["traceparent"]):
-            written = await self._pool.execute(
-                _OPEN,
-                uuid.UUID(recorded["id"]),
-                recorded["number"],
-                datetime.fromisoformat(state["created_at"]),
-                orjson.dumps(state).decode(),
-                uuid.UUID(opening["template"]),
-                opening["command_id"],
-                current_traceparent(),
-            )
-        self._wake_relay(written)
+        await self._record(
+            opening,
+            _OPEN,
+            uuid.UUID(recorded["id"]),
+            recorded["number"],
+            datetime.fromisoformat(state["created_at"]),
+            orjson.dumps(state).decode(),
+            uuid.UUID(opening["template"]),
+            opening["command_id"],
+        )
 
-    def _wake_relay(self, written: str) -> None:
+    async def _record(self, command: dict[str, Any], statement: str, *values: Any) -> None:
+        """Execute the statement, whose last value is the trace, and wake the relay."""
+        with span("record", parent=command["traceparent"]):
+            written = await self._pool.execute(statement, *values, current_traceparent())
         if written != "INSERT 0 1":
             raise RuntimeError(written)
         self._committed()

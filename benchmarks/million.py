@@ -17,7 +17,7 @@ import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -138,15 +138,33 @@ def _typed(chance: random.Random) -> Iterator[str]:
 
 async def _latencies(stack: RunningStack, name: str, paths: Iterator[str], count: int) -> dict[str, float]:
     """Those of one kind of request, and what one costs."""
-    processes = {part: stack.pid(part) for part in PARTS}
     async with _asking(stack) as ask:
         await _on_schedule(ask, list(itertools.islice(paths, WARM)), PER_SECOND)
-        before, had_read = spent(processes), _read_from_disk(processes)
-        answers = await _on_schedule(ask, list(itertools.islice(paths, count)), PER_SECOND)
-        after, has_read = spent(processes), _read_from_disk(processes)
-    cost = {f"{name}, CPU ms, {part}": (after[part] - before[part]) / count * 1000 for part in COSTLY}
-    read = {f"{name}, MB from disk, {part}": has_read[part] - had_read[part] for part in READERS}
-    return _figures(name, answers) | cost | read
+        with _costs(stack, name, "CPU ms", 1e3 / count) as costs:
+            answers = await _on_schedule(ask, list(itertools.islice(paths, count)), PER_SECOND)
+    return _figures(name, answers) | costs
+
+
+@contextmanager
+def _costs(
+    stack: RunningStack, name: str, unit: str, each: float, parts: Sequence[str] = COSTLY
+) -> Iterator[dict[str, float]]:
+    """What is spent while the block runs, and read from the disk; known when it ends.
+
+    Args:
+        stack: whose processes.
+        name: of what they do.
+        unit: of the processor time.
+        each: by what its seconds are multiplied.
+        parts: whose processor time.
+    """
+    processes = {part: stack.pid(part) for part in PARTS}
+    figures: dict[str, float] = {}
+    before, had_read = spent(processes), _read_from_disk(processes)
+    yield figures
+    after, has_read = spent(processes), _read_from_disk(processes)
+    figures |= {f"{name}, {unit}, {part}": (after[part] - before[part]) * each for part in parts}
+    figures |= {f"{name}, MB from disk, {part}": has_read[part] - had_read[part] for part in READERS}
 
 
 def _read_from_disk(processes: dict[str, int]) -> dict[str, float]:
@@ -188,13 +206,14 @@ def _pages(directory: Path) -> Ask:
     return ask
 
 
-def _engine_alone(directory: Path, strokes: Sequence[str]) -> dict[str, float]:
+def _engine_alone(indexes: Path, strokes: Sequence[str]) -> dict[str, float]:
     """What the engine by itself takes to find a stroke's page and to count its facets: the index is read beside the
     service, which rests, and no stroke is asked for twice."""
-    made = directory / "search" / (directory / "search" / "current").read_text().strip()
-    index = tantivy.Index(schema(), str(made))
+    fields = schema()
+    index = tantivy.Index(fields, str(indexes / (indexes / "current").read_text().strip()))
     register_analyzer(index)
-    moment = Moment(schema(), index.searcher(), FacetValues(schema(), index.searcher()))
+    searcher = index.searcher()
+    moment = Moment(fields, searcher, FacetValues(fields, searcher))
     pages, facets = [], []
     for stroke in dict.fromkeys(strokes):
         query = SearchQuery(desk=DESK, viewer=Viewer(staff=True), q=stroke, sort="-updated_at")
@@ -233,36 +252,33 @@ async def _nothing_is_written() -> bool:
 
 
 async def _exported(stack: RunningStack, cases: int) -> dict[str, float]:
-    """Rows a second of everything as CSV, what a row costs, and what was waited for from the disk."""
+    """Rows a second of everything as CSV, and what a row costs."""
     headers = {"Authorization": f"Bearer {issue(stack.settings, LEAD, DESK, TOKEN_TTL)}"}
-    processes = {part: stack.pid(part) for part in PARTS}
-    before, had_read, rows, start = spent(processes), _read_from_disk(processes), -1, time.perf_counter()
-    async with (
-        httpx.AsyncClient(base_url=stack.api, timeout=60, trust_env=False) as http,
-        http.stream("GET", f"/api/v1/desks/{DESK}/cases/export", headers=headers) as answer,
-    ):
-        async for piece in answer.aiter_raw():
-            rows += piece.count(b"\n")
-    took, after, has_read = time.perf_counter() - start, spent(processes), _read_from_disk(processes)
+    rows, start = -1, time.perf_counter()
+    with _costs(stack, "export", "CPU us a row", 1e6 / cases) as costs:
+        async with (
+            httpx.AsyncClient(base_url=stack.api, timeout=60, trust_env=False) as http,
+            http.stream("GET", f"/api/v1/desks/{DESK}/cases/export", headers=headers) as answer,
+        ):
+            async for piece in answer.aiter_raw():
+                rows += piece.count(b"\n")
+        took = time.perf_counter() - start
     if rows != cases:
         raise RuntimeError(f"{rows} of {cases} cases were exported")
-    cost = {f"export, CPU us a row, {part}": (after[part] - before[part]) / cases * 1e6 for part in COSTLY}
-    read = {f"export, MB from disk, {part}": has_read[part] - had_read[part] for part in READERS}
-    return {"export, rows/s": cases / took, **cost, **read}
+    return {"export, rows/s": cases / took, **costs}
 
 
 async def _rebuilt(stack: RunningStack, ask: Ask, cases: int) -> dict[str, float]:
     """How fast the index is built anew, what that costs, and what a list takes meanwhile."""
-    processes = {part: stack.pid(part) for part in PARTS}
-    before, start = spent(processes), time.perf_counter()
-    building = asyncio.create_task(_run(stack, "reindex"))
-    meanwhile: list[tuple[float, bool]] = []
-    while not building.done():
-        meanwhile += await _on_schedule(ask, [""] * 10, 10)
-    await building
-    took, after = time.perf_counter() - start, spent(processes)
-    cost = {f"rebuild, CPU us a case, {part}": (after[part] - before[part]) / cases * 1e6 for part in COSTLY[1:]}
-    return {"rebuild, cases/s": cases / took, **cost, **_figures("list during a rebuild", meanwhile)}
+    start = time.perf_counter()
+    with _costs(stack, "rebuild", "CPU us a case", 1e6 / cases, READERS) as costs:
+        building = asyncio.create_task(_run(stack, "reindex"))
+        meanwhile: list[tuple[float, bool]] = []
+        while not building.done():
+            meanwhile += await _on_schedule(ask, [""] * 10, 10)
+        await building
+        took = time.perf_counter() - start
+    return {"rebuild, cases/s": cases / took, **costs, **_figures("list during a rebuild", meanwhile)}
 
 
 async def _run(stack: RunningStack, *command: str) -> None:
@@ -296,7 +312,7 @@ async def measure(cases: int = CASES, seconds: int = SECONDS) -> dict[str, float
             kinds, page = _kinds(cases), _pages(directory)
             figures |= _of_rounds([await _round(stack, kinds, page, PER_SECOND * seconds) for _ in range(ROUNDS)])
             strokes = list(itertools.islice(_typed_by_many(), ALONE))
-            figures |= await asyncio.to_thread(_engine_alone, directory, strokes)
+            figures |= await asyncio.to_thread(_engine_alone, stack.settings.index_dir, strokes)
             figures |= await _exported(stack, cases)
             async with _asking(stack) as ask:
                 figures |= await _rebuilt(stack, ask, cases)

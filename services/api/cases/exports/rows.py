@@ -35,10 +35,9 @@ Moment = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 """What Postgres makes of a local time."""
 
 _CASE = Case.__table__
-_row = _CASE.c
 # What is large is kept in a place of its own, and would be fetched from there for each of its fields.
 _STATE = (
-    func.jsonb_to_record(_row.state)
+    func.jsonb_to_record(_CASE.c.state)
     .table_valued(
         column("environment", Text()),
         column("internal_reference", Text()),
@@ -48,7 +47,7 @@ _STATE = (
     )
     .render_derived("of_state", with_types=True)
 )
-_state = _STATE.c
+_row, _state = _CASE.c, _STATE.c
 _MOMENTS = {"created_at": "Created", "updated_at": "Updated", "resolved_at": "Resolved", "closed_at": "Closed"}
 
 
@@ -77,14 +76,14 @@ def columns(desk: DeskView) -> Mapping[str, str]:
 
 def _values(moment: Moment) -> Mapping[str, ColumnElement[Any]]:
     """Of columns that are not what the row has under their name."""
-    ours, label = bindparam("labels", type_=JSONB), func.jsonb_extract_path_text(_row.policy, "labels", _row.status)
+    pinned, desks = func.jsonb_extract_path_text(_row.policy, "labels", _row.status), bindparam("labels", type_=JSONB)
 
     def local(time: ColumnElement[Any]) -> ColumnElement[Any]:
         return moment(func.timezone(bindparam("zone", type_=Text), time))
 
     return {
         "key": func.concat(bindparam("key", type_=Text), "-", _row.number),
-        "status_label": func.coalesce(label, ours[_row.status].astext),
+        "status_label": func.coalesce(pinned, desks[_row.status].astext),
         "environment": _state.environment,
         "internal_reference": _state.internal_reference,
         "created_at": local(_row.created_at),
