@@ -35,6 +35,8 @@ from tests.facts import told
 from tests.stack import PARTS, RunningStack, free_port, stack_directory, start_stack
 
 CALLERS, CASES, ROUNDS, PER_ROUND, ALONE, OPENINGS = 16, 40, 5, 320, 60, 160
+BREATH: Final = 0.02
+"""Seconds that one caller leaves between comments, where they do not follow upon each other without a pause."""
 OPENING: Final = ("bare", "least", "ours")
 """Who opens cases: thin has none."""
 
@@ -222,10 +224,11 @@ async def _openings(side: Side) -> float:
     return await _round(side, "an opening", side.open, OPENINGS)
 
 
-async def _latency(side: Side) -> float:
-    """Median milliseconds of a comment, one caller."""
+async def _latency(side: Side, breath: float = 0) -> float:
+    """Median milliseconds of a comment, one caller who waits so many seconds before each."""
     taken = []
     for number in range(ALONE):
+        await asyncio.sleep(breath)
         start = time.perf_counter()
         await side.comment(number, 0)
         taken.append((time.perf_counter() - start) * 1000)
@@ -271,10 +274,12 @@ async def _measure(stack: RunningStack) -> dict[str, float]:
             await _comments(side)
         rounds = [{name: await _comments(side) for name, side in sides.items()} for _ in range(ROUNDS)]
         alone = [{name: await _latency(side) for name, side in sides.items()} for _ in range(ROUNDS)]
+        unhurried = [{name: await _latency(side, BREATH) for name, side in sides.items()} for _ in range(ROUNDS)]
         openings = [{name: await _openings(sides[name]) for name in OPENING} for _ in range(ROUNDS)]
     figures = _beside_bare("comments/s, 16 callers", rounds)
     figures |= _beside_bare("openings/s, 16 callers", openings)
     figures |= _beside_bare("comment p50 ms, 1 caller", alone)
+    figures |= _beside_bare("comment p50 ms, 1 unhurried caller", unhurried)
     for name, side in sides.items():
         for what, costs in side.cpu.items():
             figures |= {f"CPU ms {what}, {name}, {part}": cost for part, cost in costs.items()}
